@@ -1,0 +1,3 @@
+// Package migratingsqlite is a database/sql driver that brings an SQLite
+// database up to date on its first connection.
+package migratingsqlite

@@ -1,0 +1,535 @@
+package migratingsqlite
+
+import (
+	"fmt"
+	"log/slog"
+	"math"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The values of parameters that take one of a few words.
+const (
+	modeOn    = "on"
+	modeCheck = "check"
+	modeOff   = "off"
+
+	newerCompatible = "compatible"
+	newerAllow      = "allow"
+	newerRefuse     = "refuse"
+
+	traceOff        = "off"
+	traceMigrations = "migrations"
+	traceStatements = "statements"
+	traceQueries    = "queries"
+
+	baselineNone = "none"
+)
+
+// config is what a DSN and the options come to. It does not change after
+// [newConfig] has returned it.
+type config struct {
+	dsn      string // for the wrapped driver, without this driver's parameters
+	database string // for people: the path without parameters
+
+	// gateDSN is dsn without its busy timeout, and busyTimeout the statement
+	// that sets it. SQLite waits for a lock without looking at contexts, so
+	// the gate's own connections do not wait: the waiter does it for them.
+	gateDSN     string
+	busyTimeout string
+
+	inMemory bool // the database lives as long as its connections
+	readOnly bool // the DSN opens it for reading only
+
+	mode       string
+	setNames   []string // as _migrate_set lists them
+	given      []*Set   // by WithSet, instead of the registered ones
+	sets       []*Set   // in the order in which they are applied
+	to         int64    // 0: the newest
+	timeout    time.Duration
+	baseline   string // "", baselineNone or a version
+	baselineAt int64  // that version
+	newer      string
+	outOfOrder bool
+	trace      string
+	appID      int32
+	hasAppID   bool
+	logger     *slog.Logger
+}
+
+// An Option configures a [Connector] or a [Migrator]. Where a parameter of the
+// DSN says something else, the DSN wins: it is what an operator can change
+// without a new build.
+type Option func(*config) error
+
+// parameter describes a DSN parameter. Options are the same parameters, set in
+// code, so that each has one set of rules.
+type parameter struct {
+	values []string // the words that it takes; nil where set has rules of its own
+	set    func(c *config, value string) error
+}
+
+var parameters = map[string]parameter{
+	"_migrate": {
+		values: []string{modeOn, modeCheck, modeOff},
+		set:    func(c *config, v string) error { c.mode = v; return nil },
+	},
+	"_migrate_set": {
+		set: func(c *config, v string) error {
+			c.setNames = strings.Split(v, ",")
+			for i, name := range c.setNames {
+				if name == "" || slices.Contains(c.setNames[:i], name) {
+					return fmt.Errorf("wants different names, separated by commas")
+				}
+			}
+			return nil
+		},
+	},
+	"_migrate_to": {
+		set: func(c *config, v string) (err error) {
+			c.to, err = parseVersion(v)
+			return err
+		},
+	},
+	"_migrate_timeout": {
+		set: func(c *config, v string) error {
+			d, err := time.ParseDuration(v)
+			if err != nil || d < 0 {
+				return fmt.Errorf("wants a duration such as 30s or 2m")
+			}
+			c.timeout = d
+			return nil
+		},
+	},
+	"_migrate_baseline": {
+		set: func(c *config, v string) (err error) {
+			if c.baseline = v; v == baselineNone {
+				return nil
+			}
+			if c.baselineAt, err = parseVersion(v); err != nil {
+				return fmt.Errorf("wants none or a version above 0")
+			}
+			return nil
+		},
+	},
+	"_migrate_newer": {
+		values: []string{newerCompatible, newerAllow, newerRefuse},
+		set:    func(c *config, v string) error { c.newer = v; return nil },
+	},
+	"_migrate_out_of_order": {
+		set: func(c *config, v string) error {
+			b, err := strconv.ParseBool(v)
+			if err != nil {
+				return fmt.Errorf("wants true or false")
+			}
+			c.outOfOrder = b
+			return nil
+		},
+	},
+	"_migrate_trace": {
+		values: []string{traceOff, traceMigrations, traceStatements, traceQueries},
+		set:    func(c *config, v string) error { c.trace = v; return nil },
+	},
+	"_migrate_app_id": {
+		set: func(c *config, v string) error {
+			n, err := strconv.ParseInt(v, 0, 64)
+			if err != nil || n == 0 || n < math.MinInt32 || n > math.MaxUint32 {
+				return fmt.Errorf("wants a 32-bit number other than 0, such as 0x4d534c31")
+			}
+			c.appID, c.hasAppID = int32(n), true
+			return nil
+		},
+	},
+}
+
+func parseVersion(v string) (int64, error) {
+	n, err := strconv.ParseInt(v, 10, 64)
+	if err != nil || n < 1 {
+		return 0, fmt.Errorf("wants a version above 0")
+	}
+	return n, nil
+}
+
+// setParameter checks a value and takes it.
+func (c *config) setParameter(name, value string) error {
+	p, ok := parameters[name]
+	if !ok {
+		return fmt.Errorf("unknown parameter %s; did you mean %s?", quote(name), nearest(name, keys(parameters)))
+	}
+	if p.values != nil && !slices.Contains(p.values, value) {
+		return fmt.Errorf("%s=%s: wants one of %s; did you mean %s?", name, quote(value), strings.Join(p.values, ", "), nearest(value, p.values))
+	}
+	if err := p.set(c, value); err != nil {
+		return fmt.Errorf("%s=%s: %w", name, quote(value), err)
+	}
+	return nil
+}
+
+func option(name, value string) Option {
+	return func(c *config) error { return c.setParameter(name, value) }
+}
+
+// WithMode says what a first connection does about migrations: "on" (the
+// default) applies what is pending; "check" never writes and fails with
+// [ErrPending]; "off" hands connections through. It is _migrate in a DSN.
+func WithMode(mode string) Option { return option("_migrate", mode) }
+
+// WithSet gives the sets to apply, in this order, instead of the registered
+// ones. With _migrate_set in the DSN, those of them that it names.
+func WithSet(sets ...*Set) Option {
+	return func(c *config) error {
+		for i, s := range sets {
+			if s == nil {
+				return fmt.Errorf("WithSet: set %d is nil", i)
+			}
+			if slices.ContainsFunc(sets[:i], func(o *Set) bool { return o.name == s.name }) {
+				return fmt.Errorf("WithSet: set %s is given twice", s.name)
+			}
+		}
+		c.given = sets
+		return nil
+	}
+}
+
+// WithTo stops at a version instead of the newest. A database that is past it
+// already stays as it is. It is _migrate_to in a DSN.
+func WithTo(version int64) Option { return option("_migrate_to", strconv.FormatInt(version, 10)) }
+
+// WithTimeout bounds the time that a run waits for other connections to
+// release the database, 1m by default; 0 waits not at all. The migrations
+// themselves take as long as they take. It is _migrate_timeout in a DSN.
+func WithTimeout(d time.Duration) Option { return option("_migrate_timeout", d.String()) }
+
+// WithBaseline says what a database is that has tables and no history: a
+// version ("12": has all migrations up to 12) or "none" (has none of them).
+// Without it such a database is refused with [ErrUnknownSchema]. It is
+// _migrate_baseline in a DSN.
+func WithBaseline(version string) Option { return option("_migrate_baseline", version) }
+
+// WithNewer says what to do with a database that has newer migrations than
+// the program: "compatible" (the default) works on if each of them is
+// compatible and fails with [ErrSchemaNewer] otherwise; "allow" always works
+// on; "refuse" never does. It is _migrate_newer in a DSN.
+func WithNewer(policy string) Option { return option("_migrate_newer", policy) }
+
+// WithOutOfOrder allows to apply a pending migration that is older than the
+// newest applied one, instead of failing with [ErrOutOfOrder]. It is
+// _migrate_out_of_order in a DSN.
+func WithOutOfOrder(allow bool) Option {
+	return option("_migrate_out_of_order", strconv.FormatBool(allow))
+}
+
+// WithTrace says which OpenTelemetry spans to record: "off", "migrations" (the
+// default: one for an upgrade and one for each migration in it), "statements"
+// (also one for each statement, with its text) or "queries" (like migrations,
+// and otelsql around every connection that is handed out). It is
+// _migrate_trace in a DSN.
+func WithTrace(level string) Option { return option("_migrate_trace", level) }
+
+// WithAppID names the SQLite application_id that the database must bear. A
+// database without tables is given it, and so is one whose history is of the
+// program's sets and whose id is 0; any other is refused with
+// [ErrUnknownSchema]. It is _migrate_app_id in a DSN.
+//
+// https://www.sqlite.org/pragma.html#pragma_application_id
+func WithAppID(id int32) Option {
+	return option("_migrate_app_id", strconv.FormatInt(int64(id), 10))
+}
+
+// WithLogger sends log records elsewhere than to [slog.Default]. A run that
+// did something logs one record.
+func WithLogger(l *slog.Logger) Option {
+	return func(c *config) error {
+		if l == nil {
+			return fmt.Errorf("WithLogger: the logger is nil")
+		}
+		c.logger = l
+		return nil
+	}
+}
+
+// newConfig puts a DSN and options together and checks them. It does no I/O.
+func newConfig(dsn string, opts []Option) (*config, error) {
+	c := &config{mode: modeOn, timeout: time.Minute, newer: newerCompatible, trace: traceMigrations}
+	for _, opt := range opts {
+		if err := opt(c); err != nil {
+			return nil, err
+		}
+	}
+	own, err := c.parseDSN(dsn)
+	if err != nil {
+		return nil, err
+	}
+	if c.readOnly && c.mode == modeOn {
+		c.mode = modeCheck
+	}
+	for _, p := range own {
+		if err := c.setParameter(p.key, p.value); err != nil {
+			return nil, fmt.Errorf("%s: %w", c.database, err)
+		}
+	}
+	if c.mode == modeOff {
+		return c, nil
+	}
+	if err := c.findSets(); err != nil {
+		return nil, fmt.Errorf("%s: %w", c.database, err)
+	}
+	return c, nil
+}
+
+// findSets finds the sets to apply, and the versions that parameters name in
+// them.
+func (c *config) findSets() (err error) {
+	if c.given != nil {
+		c.sets, err = chooseSets(c.setNames, c.given)
+	} else {
+		c.sets, err = registeredSets(c.setNames)
+	}
+	if err != nil {
+		return err
+	}
+	for _, p := range []struct {
+		name    string
+		version int64
+	}{{"_migrate_to", c.to}, {"_migrate_baseline", c.baselineAt}} {
+		switch {
+		case p.version == 0:
+		case len(c.sets) > 1:
+			return fmt.Errorf("%s=%d: which of the sets %s is meant? Use it with one set", p.name, p.version, joinSetNames(c.sets))
+		case !c.sets[0].has(p.version):
+			return fmt.Errorf("%s=%d: set %s has no such version; %s", p.name, p.version, c.sets[0].name, c.sets[0].versions())
+		}
+	}
+	return nil
+}
+
+type keyValue struct{ key, value string }
+
+var (
+	schemeRE      = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]+):(//)?`)
+	busyTimeoutRE = regexp.MustCompile(`(?i)^\s*busy_timeout\s*[=(]\s*([0-9]+)\s*\)?\s*;?\s*$`)
+)
+
+// parseDSN splits a DSN into what the wrapped driver gets, to the letter and
+// in its order, and this driver's own parameters.
+func (c *config) parseDSN(dsn string) (own []keyValue, err error) {
+	if strings.ContainsRune(dsn, 0) {
+		return nil, fmt.Errorf("the DSN holds a NUL byte")
+	}
+	name, query, hasQuery := cutQuery(dsn)
+	name, err = sqliteName(name)
+	if err != nil {
+		return nil, err
+	}
+	c.database = displayName(name)
+	isURI := strings.HasPrefix(name, "file:")
+	c.inMemory = name == ":memory:" || name == "file::memory:" || name == "file:"
+
+	var base, gate, busy []string
+	seen := map[string]bool{}
+	for part := range strings.SplitSeq(query, "&") {
+		if !hasQuery {
+			break
+		}
+		rawKey, rawValue, _ := strings.Cut(part, "=")
+		key, keyErr := url.QueryUnescape(rawKey)
+		value, valueErr := url.QueryUnescape(rawValue)
+		if strings.HasPrefix(key, "_migrate") {
+			if keyErr != nil || valueErr != nil {
+				return nil, fmt.Errorf("%s: parameter %s is not a well-formed query: %%XX wants two hexadecimal digits", c.database, quote(key))
+			}
+			if seen[key] {
+				return nil, fmt.Errorf("%s: parameter %s is given twice", c.database, quote(key))
+			}
+			seen[key] = true
+			own = append(own, keyValue{key, value})
+			continue
+		}
+		base = append(base, part)
+		if ms, ok := busyTimeout(key, value); ok {
+			busy = append(busy, ms)
+		} else {
+			gate = append(gate, part)
+		}
+		switch {
+		case key == "vfs" && value == "memdb", isURI && key == "mode" && value == "memory":
+			c.inMemory = true
+		case isURI && key == "mode" && value == "ro", isURI && key == "immutable" && isTrue(value):
+			c.readOnly = true
+		}
+	}
+	c.dsn = joinQuery(name, base)
+	c.gateDSN = joinQuery(name, gate)
+	switch {
+	case len(busy) > 1: // which one wins is the wrapped driver's affair
+		c.gateDSN = c.dsn
+	case len(busy) == 1:
+		c.busyTimeout = "PRAGMA busy_timeout = " + busy[0]
+	}
+	return own, nil
+}
+
+// busyTimeout recognises modernc.org/sqlite's ways to set a busy timeout.
+func busyTimeout(key, value string) (milliseconds string, ok bool) {
+	switch key {
+	case "_busy_timeout", "_timeout":
+		_, err := strconv.ParseUint(value, 10, 31)
+		return value, err == nil
+	case "_pragma":
+		if m := busyTimeoutRE.FindStringSubmatch(value); m != nil {
+			return m[1], true
+		}
+	}
+	return "", false
+}
+
+// isTrue reads a boolean as SQLite does in a URI.
+func isTrue(v string) bool {
+	switch strings.ToLower(v) {
+	case "1", "yes", "true", "on":
+		return true
+	}
+	return false
+}
+
+// cutQuery cuts where modernc.org/sqlite cuts: a question mark in front is
+// part of the name.
+func cutQuery(dsn string) (name, query string, ok bool) {
+	if i := strings.IndexByte(dsn, '?'); i > 0 {
+		return dsn[:i], dsn[i+1:], true
+	}
+	return dsn, "", false
+}
+
+func joinQuery(name string, parts []string) string {
+	if len(parts) == 0 {
+		return name
+	}
+	return name + "?" + strings.Join(parts, "&")
+}
+
+// sqliteName turns a DSN's name into one that SQLite understands. An error
+// names the scheme and nothing else: what follows it may hold a password.
+func sqliteName(name string) (string, error) {
+	m := schemeRE.FindStringSubmatch(name)
+	if m == nil {
+		return name, nil
+	}
+	scheme, rest := strings.ToLower(m[1]), name[len(m[0]):]
+	switch {
+	case scheme == "file":
+		return name, nil
+	case scheme == "sqlite", scheme == "sqlite3":
+		return "file:" + rest, nil
+	case m[2] == "" && scheme != "libsql":
+		return name, nil // a file with a colon in its name
+	}
+	return "", fmt.Errorf("a DSN of scheme %s is not for this version, which opens SQLite files only; write app.db, file:app.db or sqlite:app.db", quote(scheme))
+}
+
+// displayName is how errors, spans and log records call a database.
+func displayName(name string) string {
+	if name = strings.TrimPrefix(name, "file:"); strings.HasPrefix(name, "///") {
+		name = name[2:]
+	}
+	if name == "" {
+		return "temporary database"
+	}
+	return name
+}
+
+// checkDSN is the DSN for looking at a database without creating it: SQLite's
+// own parameters, and mode=rw unless it has a stricter one. (A connection with
+// mode=ro would leave a write-ahead log behind.) PRAGMAs are left out, since
+// one that changes the file is a write.
+func (c *config) checkDSN() string {
+	if c.inMemory {
+		return c.gateDSN
+	}
+	name, query, _ := cutQuery(c.dsn)
+	parts := []string{"mode=rw"}
+	if !strings.HasPrefix(name, "file:") {
+		name = "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(name)
+	} else {
+		for part := range strings.SplitSeq(query, "&") {
+			key, value, _ := strings.Cut(part, "=")
+			switch {
+			case key == "mode" && value == "ro":
+				parts[0] = part
+			case slices.Contains([]string{"vfs", "immutable", "nolock", "psow", "cache", "modeof"}, key):
+				parts = append(parts, part)
+			}
+		}
+	}
+	return joinQuery(name, parts)
+}
+
+// path is the file that a DSN names.
+func (c *config) path() string {
+	name, _, _ := cutQuery(c.dsn)
+	rest, isURI := strings.CutPrefix(name, "file:")
+	if !isURI {
+		return name
+	}
+	if after, ok := strings.CutPrefix(rest, "//"); ok { // an authority, which SQLite wants empty or localhost
+		if i := strings.IndexByte(after, '/'); i >= 0 {
+			rest = after[i:]
+		}
+	}
+	if path, err := url.PathUnescape(rest); err == nil {
+		return path
+	}
+	return rest
+}
+
+// quote shows a word from outside, of a bounded length.
+func quote(s string) string {
+	if len(s) > 40 {
+		s = s[:40] + "…"
+	}
+	return strconv.Quote(s)
+}
+
+func keys[V any](m map[string]V) []string {
+	names := make([]string, 0, len(m))
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// nearest returns the word that takes the fewest edits to get to (the
+// Levenshtein distance).
+func nearest(word string, words []string) string {
+	best, bestDistance := "", math.MaxInt
+	if len(word) > 40 {
+		word = word[:40]
+	}
+	for _, w := range words {
+		row := make([]int, len(w)+1)
+		for j := range row {
+			row[j] = j
+		}
+		for i := range len(word) {
+			diagonal := row[0]
+			row[0] = i + 1
+			for j := range len(w) {
+				substitute := diagonal
+				if word[i] != w[j] {
+					substitute++
+				}
+				diagonal = row[j+1]
+				row[j+1] = min(substitute, row[j]+1, row[j+1]+1)
+			}
+		}
+		if row[len(w)] < bestDistance {
+			best, bestDistance = w, row[len(w)]
+		}
+	}
+	return best
+}

@@ -1,0 +1,205 @@
+package migratingsqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"modernc.org/sqlite"
+)
+
+// The reasons for which a connection is refused. Test for them with
+// [errors.Is]; the error that is returned says which migration it is, what
+// state the database is in and what to do. In all of these cases nothing was
+// written.
+var (
+	// ErrChanged: a migration was edited after it had been applied.
+	ErrChanged = errors.New("an applied migration was changed")
+	// ErrMissing: an applied migration is not in the set, although newer ones are.
+	ErrMissing = errors.New("an applied migration is missing")
+	// ErrOutOfOrder: a pending migration is older than the newest applied one.
+	ErrOutOfOrder = errors.New("a pending migration is out of order")
+	// ErrSchemaNewer: the database has newer migrations than the set, and the
+	// program may not work on with them.
+	ErrSchemaNewer = errors.New("the database is newer than the program")
+	// ErrUnknownSchema: the database has tables and no history, or belongs to
+	// another application.
+	ErrUnknownSchema = errors.New("the database's schema is not known")
+	// ErrPending: migrations are pending and must not be applied here.
+	ErrPending = errors.New("migrations are pending")
+	// ErrLocked: other connections held the database for longer than
+	// _migrate_timeout.
+	ErrLocked = errors.New("the database is locked")
+	// ErrMalformed: a set cannot be loaded.
+	ErrMalformed = errors.New("the migrations are malformed")
+)
+
+var (
+	errEmptyDSN = errors.New("migratingsqlite: the DSN is empty; name a database, such as file:app.db")
+	errClosed   = errors.New("migratingsqlite: the database was closed")
+	errSpentTx  = errors.New("migratingsqlite: the transaction of this migration has ended")
+)
+
+// A MigrationError says which migration failed, and where. Err is the cause:
+// for a failed statement, the error of the wrapped driver.
+type MigrationError struct {
+	Set          string
+	Version      int64  // 0 for a repeatable migration
+	Name         string // without the version
+	File         string // path in the set's file system, "" for a Func
+	Line, Column int    // where the statement begins, from 1; the column in bytes; 0 where there is no statement
+	Statement    string // its text; not part of Error(), since it may hold data
+	Err          error
+}
+
+// Error returns "migration 0007_add_prefs failed at
+// migrations/0007_add_prefs.sql:12:1: duplicate column name: prefs".
+func (e *MigrationError) Error() string {
+	verb := "failed"
+	if errors.Is(e.Err, ErrMalformed) {
+		verb = "is refused"
+	}
+	var at strings.Builder
+	if e.File != "" {
+		at.WriteString(" at " + e.File)
+		if e.Line > 0 {
+			fmt.Fprintf(&at, ":%d:%d", e.Line, e.Column)
+		}
+	}
+	return fmt.Sprintf("migration %s %s%s: %s", label(e.Version, e.Name), verb, at.String(), causeText(e.Err))
+}
+
+// Unwrap returns the cause.
+func (e *MigrationError) Unwrap() error { return e.Err }
+
+// causeText is an error's text without what SQLite's wrapper puts around every
+// message of the general code SQLITE_ERROR.
+func causeText(err error) string {
+	text := err.Error()
+	if sqliteCode(err) == sqliteError {
+		text = strings.TrimSuffix(strings.TrimPrefix(text, "SQL logic error: "), " (1)")
+	}
+	return text
+}
+
+// malformedScript marks what a script's check found, so that it matches
+// ErrMalformed and reads as found.
+type malformedScript struct{ error }
+
+func (malformedScript) Is(target error) bool { return target == ErrMalformed }
+
+// malformedSet is the error of Load.
+func malformedSet(name string, err error) error {
+	return &refusal{ErrMalformed, err, fmt.Sprintf("set %s: %v", name, err)}
+}
+
+// refusal is an error with a text of its own that matches one of the sentinels.
+type refusal struct {
+	is    error
+	cause error // may be nil
+	text  string
+}
+
+func (r *refusal) Error() string { return r.text }
+
+func (r *refusal) Unwrap() []error {
+	if r.cause == nil {
+		return []error{r.is}
+	}
+	return []error{r.is, r.cause}
+}
+
+func refuse(is error, format string, args ...any) error {
+	return &refusal{is: is, text: fmt.Sprintf(format, args...)}
+}
+
+// all is several refusals, in one line.
+type all []error
+
+func (a all) Error() string {
+	texts := make([]string, len(a))
+	for i, err := range a {
+		texts[i] = err.Error()
+	}
+	return strings.Join(texts, "; also, ")
+}
+
+func (a all) Unwrap() []error { return a }
+
+// join is errors.Join in one line.
+func join(errs []error) error {
+	switch len(errs) {
+	case 0:
+		return nil
+	case 1:
+		return errs[0]
+	}
+	return all(errs)
+}
+
+// Primary result codes of SQLite. https://www.sqlite.org/rescode.html
+const (
+	sqliteError    = 1
+	sqliteBusy     = 5
+	sqliteLocked   = 6
+	sqliteReadOnly = 8
+	sqliteIOErr    = 10
+	sqliteCorrupt  = 11
+	sqliteFull     = 13
+	sqliteCantOpen = 14
+	sqliteProtocol = 15
+	sqliteNotADB   = 26
+)
+
+// hint says what to do about an error that does not say it by itself.
+func hint(err error) string {
+	switch sqliteCode(err) {
+	case sqliteFull:
+		return "; make room on the disk, then open it again"
+	case sqliteIOErr:
+		return "; see whether the disk is full or failing, then open it again"
+	case sqliteCantOpen:
+		return "; does its folder exist, and may this program write there?"
+	case sqliteNotADB:
+		return "; it is another kind of file, or encrypted, and was not touched"
+	case sqliteCorrupt:
+		return "; the file is damaged: restore a backup, or see https://www.sqlite.org/recovery.html"
+	}
+	return ""
+}
+
+// sqliteCode returns the primary result code behind an error, 0 if there is
+// none to be found. For other drivers than modernc.org/sqlite, whose error
+// types this package does not import, it reads the text; nothing else does.
+func sqliteCode(err error) int {
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		return e.Code() & 0xff
+	}
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return 0
+	}
+	text := err.Error()
+	switch {
+	case strings.Contains(text, "database is locked"):
+		return sqliteBusy
+	case strings.Contains(text, "table is locked"):
+		return sqliteLocked
+	case strings.Contains(text, "readonly database"):
+		return sqliteReadOnly
+	case strings.Contains(text, "locking protocol"):
+		return sqliteProtocol
+	}
+	return 0
+}
+
+// isBusy reports whether another connection is in the way, so that the same
+// call can go well later.
+func isBusy(err error) bool {
+	switch sqliteCode(err) {
+	case sqliteBusy, sqliteLocked, sqliteProtocol:
+		return true
+	}
+	return false
+}

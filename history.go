@@ -1,0 +1,296 @@
+package migratingsqlite
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// The values of migratingsqlite_history.status.
+const (
+	statusApplied    = "applied"
+	statusBaseline   = "baseline" // the schema had it when the history began
+	statusFailed     = "failed"
+	statusRolledBack = "rolled_back"
+)
+
+// want is the state that a set has in a database that is up to date.
+type want struct{ set, digest string }
+
+const probeQuery = "SELECT set_name, digest FROM migratingsqlite_state"
+
+// probe reports whether the database is up to date. It is all that an
+// up-to-date database costs, so it goes to the wrapped driver directly. On an
+// error the database may be new, or busy, or not a database: the caller finds
+// out.
+func probe(ctx context.Context, conn driver.Conn, wants []want) (bool, error) {
+	rows, err := query(ctx, conn, probeQuery)
+	if err != nil {
+		return false, err
+	}
+	defer rows.Close()
+	met := 0
+	var row [2]driver.Value
+	for {
+		switch err := rows.Next(row[:]); err {
+		case nil:
+		case io.EOF:
+			return met == len(wants), nil
+		default:
+			return false, err
+		}
+		for _, w := range wants {
+			if text(row[0]) == w.set && text(row[1]) == w.digest {
+				met++
+			}
+		}
+	}
+}
+
+func text(v driver.Value) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case []byte:
+		return string(v)
+	}
+	return ""
+}
+
+// query runs a query on a driver's connection, by whichever of its interfaces
+// the driver has.
+func query(ctx context.Context, conn driver.Conn, q string) (driver.Rows, error) {
+	if c, ok := conn.(driver.QueryerContext); ok {
+		rows, err := c.QueryContext(ctx, q, nil)
+		if err != driver.ErrSkip {
+			return rows, err
+		}
+	}
+	var stmt driver.Stmt
+	var err error
+	if c, ok := conn.(driver.ConnPrepareContext); ok {
+		stmt, err = c.PrepareContext(ctx, q)
+	} else {
+		stmt, err = conn.Prepare(q)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var rows driver.Rows
+	if s, ok := stmt.(driver.StmtQueryContext); ok {
+		rows, err = s.QueryContext(ctx, nil)
+	} else {
+		rows, err = stmt.Query(nil) //nolint:staticcheck // what such a driver has
+	}
+	if err != nil {
+		stmt.Close()
+		return nil, err
+	}
+	return stmtRows{rows, stmt}, nil
+}
+
+// stmtRows closes its statement with itself.
+type stmtRows struct {
+	driver.Rows
+	stmt driver.Stmt
+}
+
+func (r stmtRows) Close() error { return errors.Join(r.Rows.Close(), r.stmt.Close()) }
+
+// record is a row of migratingsqlite_history.
+type record struct {
+	set        string
+	version    int64
+	name       string
+	checksum   string
+	status     string
+	compatible bool
+	appliedAt  string
+	duration   time.Duration
+	err        string
+}
+
+// current reports whether the schema has the migration.
+func (r record) current() bool { return r.status == statusApplied || r.status == statusBaseline }
+
+func (r record) String() string { return label(r.version, r.name) }
+
+// books is what a database says of itself, read at one moment.
+type books struct {
+	hasTables bool // migratingsqlite's own
+	records   []record
+	digests   map[string]string // set → digest in migratingsqlite_state
+	others    []string          // tables and views that are not migratingsqlite's
+	appID     int32
+}
+
+// known reports whether there is a history of any set but the driver's own.
+func (b *books) known() bool {
+	for _, r := range b.records {
+		if r.set != ownSet && r.status != statusFailed {
+			return true
+		}
+	}
+	return false
+}
+
+// readBooks reads everything that a plan is made of. The caller holds a
+// transaction, so that it all is of one moment.
+func readBooks(ctx context.Context, conn *sql.Conn) (*books, error) {
+	b := &books{digests: map[string]string{}}
+	err := each(ctx, conn, "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT GLOB 'sqlite_*' ORDER BY name",
+		func(rows *sql.Rows) error {
+			var name string
+			if err := rows.Scan(&name); err != nil {
+				return err
+			}
+			switch name {
+			case "migratingsqlite_history":
+				b.hasTables = true
+			case "migratingsqlite_state":
+			default:
+				b.others = append(b.others, name)
+			}
+			return nil
+		})
+	if err != nil {
+		return nil, fmt.Errorf("reading the schema: %w", err)
+	}
+	err = each(ctx, conn, "PRAGMA application_id", func(rows *sql.Rows) error { return rows.Scan(&b.appID) })
+	if err != nil {
+		return nil, fmt.Errorf("reading the application_id: %w", err)
+	}
+	if !b.hasTables {
+		return b, nil
+	}
+	err = each(ctx, conn, `SELECT set_name, version, name, checksum, status, compatible, applied_at, duration_ms, coalesce(error, '')
+		FROM migratingsqlite_history ORDER BY set_name, version, name`,
+		func(rows *sql.Rows) error {
+			var r record
+			var ms int64
+			err := rows.Scan(&r.set, &r.version, &r.name, &r.checksum, &r.status, &r.compatible, &r.appliedAt, &ms, &r.err)
+			r.duration = time.Duration(ms) * time.Millisecond
+			b.records = append(b.records, r)
+			return err
+		})
+	if err != nil {
+		return nil, fmt.Errorf("reading the history: %w", err)
+	}
+	err = each(ctx, conn, probeQuery, func(rows *sql.Rows) error {
+		var set, digest string
+		err := rows.Scan(&set, &digest)
+		b.digests[set] = digest
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the state: %w", err)
+	}
+	return b, nil
+}
+
+// each calls f for every row of a query.
+func each(ctx context.Context, conn *sql.Conn, q string, f func(*sql.Rows) error) error {
+	rows, err := conn.QueryContext(ctx, q)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := f(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// A migration that failed or was rolled back has a row already.
+const writeRecord = `INSERT INTO migratingsqlite_history (set_name, version, name, checksum, status, compatible,
+	applied_at, duration_ms, down_sql, applied_by, app_version, hostname, error, metadata)
+VALUES (?, ?, ?, ?, ?, ?, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (set_name, version, name) DO UPDATE SET
+	checksum = excluded.checksum, status = excluded.status, compatible = excluded.compatible,
+	applied_at = excluded.applied_at, duration_ms = excluded.duration_ms, down_sql = excluded.down_sql,
+	applied_by = excluded.applied_by, app_version = excluded.app_version, hostname = excluded.hostname,
+	rolled_back_at = NULL, error = excluded.error, metadata = excluded.metadata`
+
+const writeState = `INSERT INTO migratingsqlite_state (set_name, version, digest) VALUES (?, ?, ?)
+ON CONFLICT (set_name) DO UPDATE SET version = excluded.version, digest = excluded.digest`
+
+// done is a migration that a run has applied, failed to apply, or taken as
+// already there.
+type done struct {
+	set        string
+	migration  *Migration
+	status     string
+	err        error
+	duration   time.Duration
+	statements int
+	rows       int64 // affected
+}
+
+// writeHistory writes a row for each. They are written at the end of a run in
+// one go, since every statement that changes the schema makes SQLite prepare
+// the insert again.
+func writeHistory(ctx context.Context, conn *sql.Conn, list []done) error {
+	if len(list) == 0 {
+		return nil
+	}
+	stmt, err := conn.PrepareContext(ctx, writeRecord)
+	if err != nil {
+		return err
+	}
+	defer stmt.Close()
+	w := writer()
+	for i := range list {
+		d := &list[i]
+		m := d.migration
+		metadata, err := json.Marshal(metadata{
+			File: m.File, Statements: d.statements, Rows: d.rows, App: w.app, YAML: m.metadata,
+		})
+		if err != nil {
+			return err
+		}
+		var failure any
+		if d.err != nil {
+			failure = d.err.Error()
+		}
+		var down any
+		if m.downFile != "" {
+			down = m.down
+		}
+		if _, err := stmt.ExecContext(ctx, d.set, m.Version, m.Name, m.Checksum, d.status, m.Compatible(),
+			d.duration.Milliseconds(), down, w.user, w.version, w.host, failure, string(metadata)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// metadata is the JSON object in migratingsqlite_history.metadata.
+type metadata struct {
+	File       string `json:"file,omitempty"`
+	Statements int    `json:"statements,omitempty"`
+	Rows       int64  `json:"rows_affected,omitempty"`
+	App        string `json:"app,omitempty"`
+	YAML       string `json:"metadata_yaml,omitempty"`
+}
+
+// writer says who writes the history.
+var writer = sync.OnceValue(func() (w struct{ user, host, app, version string }) {
+	w.user = cmp.Or(os.Getenv("USER"), os.Getenv("USERNAME"), strconv.Itoa(os.Getuid()))
+	w.host, _ = os.Hostname()
+	if info, ok := debug.ReadBuildInfo(); ok {
+		w.app, w.version = info.Path, info.Main.Version
+	}
+	return w
+})

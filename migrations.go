@@ -1,0 +1,499 @@
+package migratingsqlite
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/migratingsqlite/migratingsqlite/internal/script"
+	"github.com/migratingsqlite/migratingsqlite/internal/source"
+)
+
+// A Set is the migrations of one program or library, in the order in which
+// they are applied. Its name stands in the database; a program that renames
+// its set loses its history. A Set does not change and may be used from any
+// number of goroutines.
+type Set struct {
+	name       string
+	migrations []Migration // by version, then the repeatable ones by name
+}
+
+// A Migration is one step of a [Set].
+type Migration struct {
+	// Version is above 0, a sequence number or a timestamp, and unique in its
+	// set. Repeatable migrations, which are applied again after the versioned
+	// ones whenever they have changed, have version 0 and a unique name.
+	Version int64
+	// Name is what the file's name says without its version.
+	Name string
+	// File is the script's path in the set's file system, "" for a [Func].
+	File string
+	// Checksum is "sha256:" and the hexadecimal SHA-256 of the script, without
+	// a byte order mark and with CRLF as LF; "func" for a [Func].
+	Checksum string
+
+	up, down         string
+	upFunc, downFunc MigrateFunc
+	downFile         string
+	metadata         string // of metadata.yaml
+	compatible       verdict
+}
+
+// verdict is what a script says of itself by a directive.
+type verdict int8
+
+const (
+	inferred verdict = iota
+	statedCompatible
+	statedBreaking
+)
+
+// String returns "0007_add_prefs", or "R__views" for a repeatable migration.
+func (m Migration) String() string { return label(m.Version, m.Name) }
+
+func label(version int64, name string) string {
+	if version == 0 {
+		return "R__" + name
+	}
+	return fmt.Sprintf("%04d_%s", version, name)
+}
+
+// Compatible reports whether code that does not know the migration can go on
+// working after it: it only adds tables, indexes, views or columns that are
+// nullable or have a default, or its script says so by
+// `-- migratingsqlite: compatible`. A [Func] is not.
+func (m Migration) Compatible() bool {
+	if m.compatible != inferred || m.upFunc != nil {
+		return m.compatible == statedCompatible
+	}
+	statements, err := script.Split(m.up)
+	return err == nil && script.Compatible(statements)
+}
+
+// Tx is what a Go migration works with: the methods of [sql.Conn] that run
+// statements, inside the transaction of the upgrade. It must not be used after
+// the migration has returned, nor from two goroutines at once.
+type Tx interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
+}
+
+// MigrateFunc is a migration written in Go. It works in the transaction of the
+// whole upgrade: an error or a panic undoes all of it, and COMMIT and ROLLBACK
+// are refused. What it does outside the database is not undone, and is done
+// again by the next attempt. The context ends when the database is closed.
+type MigrateFunc func(ctx context.Context, tx Tx) error
+
+// A SetOption says how a set is loaded.
+type SetOption func(*setConfig) error
+
+type setConfig struct {
+	dir    string
+	hasDir bool
+	funcs  []Migration
+}
+
+// Dir names the folder in the file system that holds the migrations. Without
+// it that is the root, or the only folder below it that holds migrations.
+func Dir(path string) SetOption {
+	return func(c *setConfig) error {
+		if !fs.ValidPath(path) {
+			return fmt.Errorf("Dir(%q): wants a path as io/fs has them: no leading or trailing slash, no dots", path)
+		}
+		c.dir, c.hasDir = path, true
+		return nil
+	}
+}
+
+// Func adds a migration written in Go. It takes its place among the files by
+// its version; down may be nil. Since a function has no text to compare, its
+// checksum is "func", and what it does must not change once it is released.
+func Func(version int64, name string, up, down MigrateFunc) SetOption {
+	return func(c *setConfig) error {
+		switch {
+		case version < 1:
+			return fmt.Errorf("Func(%d, %q): the version must be above 0", version, name)
+		case name == "":
+			return fmt.Errorf("Func(%d): the name is empty", version)
+		case up == nil:
+			return fmt.Errorf("Func(%d, %q): the up function is nil", version, name)
+		}
+		c.funcs = append(c.funcs, Migration{
+			Version: version, Name: name, Checksum: "func", upFunc: up, downFunc: down,
+		})
+		return nil
+	}
+}
+
+// Load reads and checks a set. Everything that is wrong with it is reported at
+// once; the error matches [ErrMalformed] and, where a script is at fault, a
+// [*MigrationError] with its position. fsys may be nil for a set of [Func]s.
+func Load(name string, fsys fs.FS, opts ...SetOption) (*Set, error) {
+	if name == ownSet {
+		return nil, malformedSet(name, errors.New("this name is the driver's own"))
+	}
+	return load(name, fsys, opts...)
+}
+
+func load(name string, fsys fs.FS, opts ...SetOption) (*Set, error) {
+	if name == "" || strings.ContainsAny(name, ",\x00") {
+		return nil, malformedSet(name, errors.New("the name of a set must not be empty or hold a comma"))
+	}
+	var c setConfig
+	for _, opt := range opts {
+		if err := opt(&c); err != nil {
+			return nil, malformedSet(name, err)
+		}
+	}
+	s := &Set{name: name}
+	if fsys != nil {
+		if err := s.readFiles(fsys, c); err != nil {
+			return nil, malformedSet(name, err)
+		}
+	}
+	if err := s.addFuncs(c.funcs); err != nil {
+		return nil, malformedSet(name, err)
+	}
+	if len(s.migrations) == 0 {
+		return nil, malformedSet(name, errors.New("it has no migrations"))
+	}
+	var errs []error
+	for i := range s.migrations {
+		if err := s.check(&s.migrations[i]); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if len(errs) > 0 {
+		return nil, malformedSet(name, errors.Join(errs...))
+	}
+	return s, nil
+}
+
+func (s *Set) readFiles(fsys fs.FS, c setConfig) (err error) {
+	dir := c.dir
+	if !c.hasDir {
+		dir, err = source.Find(fsys)
+		if err != nil && len(c.funcs) > 0 {
+			return nil // a set of functions beside an empty folder
+		}
+		if err != nil {
+			return err
+		}
+	}
+	found, err := source.Read(fsys, dir)
+	if err != nil {
+		return err
+	}
+	s.migrations = make([]Migration, len(found), len(found)+len(c.funcs))
+	for i, f := range found {
+		s.migrations[i] = Migration{
+			Version: f.Version, Name: f.Name, File: f.Up.Path, Checksum: checksum(f.Up.Text),
+			up: f.Up.Text, down: f.Down.Text, downFile: f.Down.Path, metadata: f.Metadata,
+		}
+	}
+	return nil
+}
+
+func checksum(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+func (s *Set) addFuncs(funcs []Migration) error {
+	for _, f := range funcs {
+		if other := s.find(f.Version); other != nil {
+			return fmt.Errorf("Func(%d, %q): version %d is %s already", f.Version, f.Name, f.Version, cmp.Or(other.File, other.String()))
+		}
+		s.migrations = append(s.migrations, f)
+	}
+	if len(funcs) > 0 {
+		slices.SortStableFunc(s.migrations, func(a, b Migration) int {
+			if (a.Version == 0) != (b.Version == 0) {
+				return cmp.Compare(b.Version, a.Version) // repeatable ones last
+			}
+			return cmp.Compare(a.Version, b.Version)
+		})
+	}
+	return nil
+}
+
+// check refuses scripts that cannot do what they say, and reads directives.
+// It looks at every script at every start of a program, so it parses no more
+// than the scanner does.
+func (s *Set) check(m *Migration) error {
+	if m.upFunc != nil {
+		return nil
+	}
+	directives, err := s.checkScript(m, m.File, m.up)
+	if err != nil {
+		return err
+	}
+	for _, d := range directives {
+		said := statedCompatible
+		switch {
+		case !d.Leading:
+			err = errors.New("a directive must come before the first statement")
+		case d.Word == "breaking":
+			said = statedBreaking
+		case d.Word != "compatible":
+			words := []string{"compatible", "breaking"}
+			err = fmt.Errorf("unknown directive %s; did you mean %s?", quote(d.Word), nearest(d.Word, words))
+		}
+		if err == nil && d.Args != "" {
+			err = fmt.Errorf("the directive %s takes nothing after it", d.Word)
+		}
+		if err == nil && m.compatible != inferred && m.compatible != said {
+			err = errors.New("a migration is compatible or breaking, not both")
+		}
+		if err != nil {
+			return s.malformed(m, m.File, d.Line, d.Column, "", err)
+		}
+		m.compatible = said
+	}
+	if m.downFile != "" {
+		_, err = s.checkScript(m, m.downFile, m.down)
+	}
+	return err
+}
+
+func (s *Set) checkScript(m *Migration, file, text string) ([]script.Directive, error) {
+	sc := script.NewScanner(text)
+	empty := true
+	for {
+		st, ok := sc.Next()
+		if !ok {
+			break
+		}
+		empty = false
+		if why := st.InTransaction(); why != "" {
+			return nil, s.malformed(m, file, st.Line, st.Column, st.Text, errors.New(why))
+		}
+	}
+	var at *script.Error
+	switch {
+	case errors.As(sc.Err(), &at):
+		return nil, s.malformed(m, file, at.Line, at.Column, "", errors.New(at.Msg))
+	case empty:
+		return nil, s.malformed(m, file, 1, 1, "", errors.New("there is no statement in it"))
+	}
+	return sc.Directives(), nil
+}
+
+func (s *Set) malformed(m *Migration, file string, line, column int, statement string, err error) error {
+	return &MigrationError{
+		Set: s.name, Version: m.Version, Name: m.Name, File: file, Line: line, Column: column,
+		Statement: statement, Err: malformedScript{err},
+	}
+}
+
+// Name returns the name under which the set stands in the database.
+func (s *Set) Name() string { return s.name }
+
+// Migrations returns the migrations in the order in which they are applied.
+func (s *Set) Migrations() []Migration { return slices.Clone(s.migrations) }
+
+// Digest identifies what the set does: "sha256:" and a hexadecimal SHA-256
+// chained over the version and checksum of each migration in order. Names are
+// left out, so that renaming a file changes nothing. A database whose recorded
+// digest is the set's is up to date.
+func (s *Set) Digest() string { return digest(s.migrations) }
+
+// digest chains d = SHA-256(d ‖ version as 8 bytes, big-endian ‖ checksum ‖ LF),
+// starting from nothing.
+func digest(migrations []Migration) string {
+	h := sha256.New()
+	var sum [sha256.Size]byte
+	buf := sum[:0]
+	for i := range migrations {
+		h.Reset()
+		h.Write(buf)
+		buf = binary.BigEndian.AppendUint64(sum[:0], uint64(migrations[i].Version))
+		buf = append(buf, migrations[i].Checksum...)
+		buf = append(buf, '\n')
+		h.Write(buf)
+		buf = h.Sum(buf[:0])
+	}
+	return "sha256:" + hex.EncodeToString(buf)
+}
+
+// upTo returns the migrations to apply when stopping at a version; 0 is all
+// of them. Repeatable migrations describe the newest version only.
+func (s *Set) upTo(version int64) []Migration {
+	if version == 0 || version == s.newest() {
+		return s.migrations
+	}
+	for i, m := range s.migrations {
+		if m.Version == 0 || m.Version > version {
+			return s.migrations[:i]
+		}
+	}
+	return s.migrations
+}
+
+// newest returns the highest version, 0 if there are only repeatable ones.
+func (s *Set) newest() (version int64) {
+	for _, m := range slices.Backward(s.migrations) {
+		if m.Version > 0 {
+			return m.Version
+		}
+	}
+	return 0
+}
+
+func (s *Set) find(version int64) *Migration {
+	for i := range s.migrations {
+		if s.migrations[i].Version == version {
+			return &s.migrations[i]
+		}
+	}
+	return nil
+}
+
+func (s *Set) has(version int64) bool { return s.find(version) != nil }
+
+// versions describes which versions there are.
+func (s *Set) versions() string {
+	n := 0
+	for _, m := range s.migrations {
+		if m.Version > 0 {
+			n++
+		}
+	}
+	switch n {
+	case 0:
+		return "it has only repeatable migrations"
+	case 1:
+		return fmt.Sprintf("it has %d", s.migrations[0].Version)
+	}
+	return fmt.Sprintf("it has %d versions from %d to %d", n, s.migrations[0].Version, s.newest())
+}
+
+// registry holds what Register was given. Sets are loaded when a DSN first
+// asks for them, so that a program that never opens a database pays nothing.
+var registry struct {
+	mu   sync.Mutex
+	sets map[string]*registered
+}
+
+type registered struct {
+	fsys fs.FS
+	opts []SetOption
+
+	mu  sync.Mutex
+	set *Set // once it was loaded without an error
+}
+
+func (r *registered) load(name string) (*Set, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.set == nil {
+		set, err := Load(name, r.fsys, r.opts...)
+		if err != nil {
+			return nil, err
+		}
+		r.set = set
+	}
+	return r.set, nil
+}
+
+// Register makes the migrations in a file system, usually an [embed.FS],
+// available to every DSN under a name. It is for package initialisation and
+// reads nothing: what is wrong with the files is said by [sql.Open]. It panics
+// when the name is registered already.
+func Register(name string, fsys fs.FS, opts ...SetOption) {
+	registry.mu.Lock()
+	defer registry.mu.Unlock()
+	if registry.sets[name] != nil {
+		panic("migratingsqlite: Register called twice for set " + name)
+	}
+	if registry.sets == nil {
+		registry.sets = map[string]*registered{}
+	}
+	registry.sets[name] = &registered{fsys: fsys, opts: opts}
+}
+
+// registeredSets loads the named sets in that order, or the only one.
+func registeredSets(names []string) ([]*Set, error) {
+	registry.mu.Lock()
+	all := keys(registry.sets)
+	if names == nil {
+		names = all
+		if len(all) != 1 {
+			registry.mu.Unlock()
+			return nil, noChoice(all)
+		}
+	}
+	chosen := make([]*registered, len(names))
+	for i, name := range names {
+		if chosen[i] = registry.sets[name]; chosen[i] == nil {
+			registry.mu.Unlock()
+			return nil, noSuchSet(name, all)
+		}
+	}
+	registry.mu.Unlock()
+
+	sets := make([]*Set, len(names))
+	for i, r := range chosen {
+		set, err := r.load(names[i])
+		if err != nil {
+			return nil, err
+		}
+		sets[i] = set
+	}
+	return sets, nil
+}
+
+// chooseSets picks the named ones of the sets given by WithSet, in that order;
+// all of them if none is named.
+func chooseSets(names []string, given []*Set) ([]*Set, error) {
+	if len(given) == 0 {
+		return nil, noChoice(nil)
+	}
+	if names == nil {
+		return given, nil
+	}
+	sets := make([]*Set, len(names))
+	for i, name := range names {
+		at := slices.IndexFunc(given, func(s *Set) bool { return s.name == name })
+		if at < 0 {
+			return nil, noSuchSet(name, setNames(given))
+		}
+		sets[i] = given[at]
+	}
+	return sets, nil
+}
+
+func noChoice(all []string) error {
+	if len(all) == 0 {
+		return errors.New("there are no migrations: call migratingsqlite.Register in an init function, or pass WithSet")
+	}
+	return fmt.Errorf("several sets of migrations are registered: %s; say which with _migrate_set=%s", strings.Join(all, ", "), all[0])
+}
+
+func noSuchSet(name string, all []string) error {
+	if len(all) == 0 {
+		return noChoice(nil)
+	}
+	return fmt.Errorf("_migrate_set: there is no set %s, only %s", quote(name), strings.Join(all, ", "))
+}
+
+func setNames(sets []*Set) []string {
+	names := make([]string, len(sets))
+	for i, s := range sets {
+		names[i] = s.name
+	}
+	return names
+}
+
+func joinSetNames(sets []*Set) string { return strings.Join(setNames(sets), ", ") }

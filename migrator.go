@@ -1,0 +1,229 @@
+package migratingsqlite
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// A Migrator looks at a database and upgrades it on demand, for tools and
+// tests; programs just open it. It does what the gate of a [Connector] does,
+// by the same code, and it opens a connection for the length of each call. It
+// may be used from any number of goroutines.
+type Migrator struct {
+	config *config
+	gate   driver.Connector // for writing
+	look   driver.Connector // for reading: does not create the file
+}
+
+// NewMigrator checks a DSN and options like [NewConnector] does.
+func NewMigrator(dsn string, opts ...Option) (*Migrator, error) {
+	c, err := newConfig(dsn, opts)
+	if err != nil {
+		return nil, fmt.Errorf("migratingsqlite: %w", err)
+	}
+	if c.mode == modeOff {
+		return nil, fmt.Errorf("migratingsqlite: %s: a Migrator has nothing to do with _migrate=off", c.database)
+	}
+	m := &Migrator{config: c}
+	if _, m.gate, err = c.connectors(); err == nil {
+		checking := *c
+		checking.mode = modeCheck
+		_, m.look, err = checking.connectors()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("migratingsqlite: %s: %w", c.database, err)
+	}
+	return m, nil
+}
+
+// A Plan is what opening a database would do.
+type Plan struct {
+	Sets []SetPlan // in the order in which they are applied
+	// Err is why the upgrade would be refused, nil if it would not. It matches
+	// one of the Err… values.
+	Err error
+}
+
+// SetPlan is the part of one set.
+type SetPlan struct {
+	Set      string
+	Version  int64       // the newest that the database has, 0 if it has none
+	Target   int64       // the newest after the upgrade
+	Baseline []Migration // would be recorded as being there already
+	Pending  []Migration // would be applied, in this order
+}
+
+// SetStatus is what a database has of one set.
+type SetStatus struct {
+	Set        string
+	Version    int64 // the newest that the database has, 0 if it has none
+	Migrations []MigrationStatus
+}
+
+// MigrationStatus is what a database has of one migration: those of the
+// program first, in their order, then those that only the database knows.
+type MigrationStatus struct {
+	Version   int64  // 0 for a repeatable migration
+	Name      string // without the version
+	File      string // "" where the program does not have it, and for a Func
+	State     string // applied, baseline, pending, changed, missing, newer, failed or rolled_back
+	AppliedAt time.Time
+	Duration  time.Duration
+	Err       string // of the last attempt, where it failed
+}
+
+// Result is what an upgrade has done.
+type Result struct {
+	Applied  []Applied     // in this order; empty if there was nothing to do
+	LockWait time.Duration // how long it waited for other connections
+}
+
+// Applied is a migration that an upgrade has applied.
+type Applied struct {
+	Set string
+	Migration
+	Duration     time.Duration
+	Statements   int
+	RowsAffected int64
+}
+
+// Plan says what opening the database would do, without writing to it. A
+// missing file is planned for like an empty database.
+func (m *Migrator) Plan(ctx context.Context) (*Plan, error) {
+	p, err := m.plan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	plan := &Plan{}
+	if p.refusal != nil {
+		plan.Err = fmt.Errorf("migratingsqlite: %s: %w", m.config.database, p.refusal)
+	}
+	for _, s := range p.sets[1:] {
+		plan.Sets = append(plan.Sets, SetPlan{
+			Set: s.set.name, Version: s.version, Target: s.after(), Baseline: s.baseline, Pending: s.pending,
+		})
+	}
+	return plan, nil
+}
+
+// Status says what the database has, without writing to it.
+func (m *Migrator) Status(ctx context.Context) ([]SetStatus, error) {
+	p, err := m.plan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var list []SetStatus
+	for _, s := range p.sets[1:] {
+		list = append(list, s.status())
+	}
+	return list, nil
+}
+
+func (s *setPlan) status() SetStatus {
+	records := map[key]record{}
+	for _, r := range s.records {
+		records[keyOf(r.version, r.name)] = r
+	}
+	list := SetStatus{Set: s.set.name, Version: s.version}
+	add := func(r record, version int64, name, file, state string) {
+		at, _ := time.Parse(time.RFC3339, r.appliedAt)
+		list.Migrations = append(list.Migrations, MigrationStatus{
+			Version: version, Name: name, File: file, State: state, AppliedAt: at, Duration: r.duration, Err: r.err,
+		})
+	}
+	for _, m := range s.set.migrations {
+		r, ok := records[keyOf(m.Version, m.Name)]
+		delete(records, keyOf(m.Version, m.Name))
+		state := r.status
+		switch {
+		case !ok:
+			state = "pending"
+		case r.current() && r.checksum != m.Checksum && m.Version > 0:
+			state = "changed"
+		case r.current() && r.checksum != m.Checksum:
+			state = "pending" // a repeatable one has a new text
+		}
+		add(r, m.Version, m.Name, m.File, state)
+	}
+	for _, r := range s.records {
+		if _, ok := records[keyOf(r.version, r.name)]; !ok {
+			continue
+		}
+		state := r.status
+		if r.current() && r.version > 0 {
+			if state = "missing"; r.version > s.set.newest() {
+				state = "newer"
+			}
+		}
+		add(r, r.version, r.name, "", state)
+	}
+	return list
+}
+
+// Up upgrades the database, like opening it does. Unlike there the upgrade
+// ends with the context.
+func (m *Migrator) Up(ctx context.Context) (*Result, error) {
+	w := &waiter{budget: m.config.timeout}
+	var report *report
+	err := m.with(ctx, m.gate, w, func(conn driver.Conn) (err error) {
+		report, _, err = m.config.upgrade(ctx, conn, w)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("migratingsqlite: %s: %w%s", m.config.database, m.config.cannotOpen(err), hint(err))
+	}
+	result := &Result{LockWait: report.LockWait}
+	for _, d := range report.Done {
+		if d.set != ownSet && d.status == statusApplied {
+			result.Applied = append(result.Applied, Applied{
+				Set: d.set, Migration: *d.migration, Duration: d.duration, Statements: d.statements, RowsAffected: d.rows,
+			})
+		}
+	}
+	return result, nil
+}
+
+// Close is there for symmetry with what a later version may hold open.
+func (m *Migrator) Close() error { return nil }
+
+// plan reads the database; a missing file is an empty one.
+func (m *Migrator) plan(ctx context.Context) (p *plan, err error) {
+	w := &waiter{budget: m.config.timeout}
+	err = m.with(ctx, m.look, w, func(conn driver.Conn) error {
+		s, err := newSession(ctx, conn)
+		if err != nil {
+			return err
+		}
+		defer s.end()
+		r := run{config: m.config, conn: s}
+		err = w.retry(ctx, func() error { return r.planOutside(ctx) })
+		p = r.plan
+		return err
+	})
+	checking := *m.config
+	checking.mode = modeCheck
+	if errors.Is(checking.cannotOpen(err), ErrPending) {
+		return newPlan(m.config, &books{}), nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("migratingsqlite: %s: %w%s", m.config.database, err, hint(err))
+	}
+	return p, nil
+}
+
+// with opens a connection, waiting while the database is busy, and closes it.
+func (m *Migrator) with(ctx context.Context, c driver.Connector, w *waiter, f func(driver.Conn) error) error {
+	var conn driver.Conn
+	err := w.retry(ctx, func() (err error) {
+		conn, err = c.Connect(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return f(conn)
+}

@@ -1,0 +1,249 @@
+package migratingsqlite
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// plan is what a run would do to a database, or why it may not.
+type plan struct {
+	sets     []setPlan // the driver's own set first
+	setAppID bool
+	empty    bool // the database has no tables and no history
+	known    bool // it has a history
+	refusal  error
+}
+
+// setPlan is the part of one set.
+type setPlan struct {
+	set      *Set
+	version  int64 // the newest that the database has
+	target   []Migration
+	records  []record    // of this set, by version
+	baseline []Migration // to be recorded as being there
+	pending  []Migration // to be applied, in this order
+	newer    []record    // current ones that the set does not know
+	digest   string      // of the state after the run
+	refresh  bool        // the recorded digest is out of date
+}
+
+// writes reports whether there is anything to write.
+func (p *plan) writes() bool {
+	return p.setAppID || slices.ContainsFunc(p.sets, func(s setPlan) bool {
+		return len(s.pending) > 0 || len(s.baseline) > 0 || s.refresh
+	})
+}
+
+// pending counts the migrations to apply, without the driver's own.
+func (p *plan) pending() (n int) {
+	for _, s := range p.sets {
+		if s.set.name != ownSet {
+			n += len(s.pending)
+		}
+	}
+	return n
+}
+
+// state says in what state a refused or failed run leaves the database.
+func (p *plan) state(set string) string {
+	switch {
+	case p.empty:
+		return "the database is unchanged, still empty"
+	case !p.known:
+		return "the database is unchanged"
+	}
+	for _, s := range p.sets {
+		if s.set.name == set || set == "" && s.set.name != ownSet {
+			return fmt.Sprintf("the database is unchanged, at version %d", s.version)
+		}
+	}
+	return "the database is unchanged"
+}
+
+// newPlan compares what the database has with what the program has. It is the
+// one place where a run is refused.
+func newPlan(c *config, b *books) *plan {
+	p := &plan{known: b.known(), empty: !b.known() && len(b.others) == 0}
+	var refusals []error
+	if err := p.checkAppID(c, b); err != nil {
+		refusals = append(refusals, err)
+	}
+	if !p.known && !p.empty && c.baseline == "" {
+		refusals = append(refusals, unknownSchema(c, b))
+	}
+	own := config{newer: newerCompatible}
+	s, err := planSet(&own, b, bookkeeping())
+	p.sets, refusals = append(p.sets, s), append(refusals, err...)
+	for _, set := range c.sets {
+		s, err := planSet(c, b, set)
+		if len(c.sets) > 1 {
+			for i := range err {
+				err[i] = fmt.Errorf("set %s: %w", set.name, err[i])
+			}
+		}
+		p.sets, refusals = append(p.sets, s), append(refusals, err...)
+	}
+	p.refusal = join(refusals)
+	return p
+}
+
+func (p *plan) checkAppID(c *config, b *books) error {
+	if !c.hasAppID || b.appID == c.appID {
+		return nil
+	}
+	if p.empty || p.known && b.appID == 0 {
+		p.setAppID = true
+		return nil
+	}
+	return refuse(ErrUnknownSchema, "its application_id is %#x, not %#x: it belongs to another application", uint32(b.appID), uint32(c.appID))
+}
+
+func unknownSchema(c *config, b *books) error {
+	names := b.others
+	more := ""
+	if len(names) > 5 {
+		names, more = names[:5], ", …"
+	}
+	version := "N"
+	if len(c.sets) == 1 && c.sets[0].newest() > 0 {
+		version = fmt.Sprint(c.sets[0].newest())
+	}
+	return refuse(ErrUnknownSchema, "it has tables (%s%s) but no history of migrations; say with _migrate_baseline=%s which version they are at, or with _migrate_baseline=none that all migrations are to be applied to them",
+		strings.Join(names, ", "), more, version)
+}
+
+func planSet(c *config, b *books, set *Set) (s setPlan, refusals []error) {
+	s = setPlan{set: set, target: set.upTo(c.to)}
+	current := map[key]record{}
+	var missing []string
+	for _, r := range b.records {
+		if r.set != set.name {
+			continue
+		}
+		s.records = append(s.records, r)
+		if !r.current() {
+			continue
+		}
+		current[keyOf(r.version, r.name)] = r
+		s.version = max(s.version, r.version)
+		switch {
+		case r.version == 0 || set.has(r.version):
+		case r.version > set.newest():
+			s.newer = append(s.newer, r)
+		default:
+			missing = append(missing, r.String())
+		}
+	}
+	if len(missing) > 0 {
+		refusals = append(refusals, refuse(ErrMissing, "%s is applied but not among the program's migrations, although newer ones are; put the file back as it was", strings.Join(missing, ", ")))
+	}
+	if err := checkNewer(c, s); err != nil {
+		refusals = append(refusals, err)
+	}
+	if !b.known() && len(b.others) > 0 && c.baselineAt > 0 {
+		s.version = c.baselineAt
+	}
+	var late []string
+	for _, m := range s.target {
+		r, ok := current[keyOf(m.Version, m.Name)]
+		switch {
+		case ok && r.checksum == m.Checksum:
+		case ok && m.Version > 0:
+			refusals = append(refusals, refuse(ErrChanged, "migration %s was edited after it had been applied: %s has checksum %s, applied was %s; put the text back as it was and make the change in a new migration",
+				m, cmp.Or(m.File, "the function"), short(m.Checksum), short(r.checksum)))
+		case m.Version == 0 && len(s.newer) > 0:
+			// A newer program's repeatable migrations are not taken back.
+		case m.Version > 0 && m.Version <= s.version && len(current) == 0:
+			s.baseline = append(s.baseline, m)
+		default:
+			if m.Version > 0 && m.Version < s.version {
+				late = append(late, m.String())
+			}
+			s.pending = append(s.pending, m)
+		}
+	}
+	if len(late) > 0 && !c.outOfOrder {
+		refusals = append(refusals, refuse(ErrOutOfOrder, "%s is pending although version %d is applied already; give it a version above that, or allow it with _migrate_out_of_order=true", strings.Join(late, ", "), s.version))
+	}
+	s.digest = s.digestAfter(current)
+	recorded, ok := b.digests[set.name]
+	s.refresh = recorded != s.digest && (len(s.newer) == 0 && c.to == 0 || !ok)
+	return s, refusals
+}
+
+func checkNewer(c *config, s setPlan) error {
+	if len(s.newer) == 0 || c.newer == newerAllow {
+		return nil
+	}
+	var breaking []string
+	for _, r := range s.newer {
+		if !r.compatible {
+			breaking = append(breaking, r.String())
+		}
+	}
+	switch {
+	case c.newer == newerRefuse:
+		return refuse(ErrSchemaNewer, "the database is at version %d and this program knows versions up to %d; start a newer program", s.version, s.set.newest())
+	case len(breaking) > 0:
+		return refuse(ErrSchemaNewer, "the database is at version %d, this program knows versions up to %d, and what came after is not compatible with it (%s); start a newer program",
+			s.version, s.set.newest(), strings.Join(breaking, ", "))
+	}
+	return nil
+}
+
+// digestAfter is the digest of what the database has after the run: the set's
+// own, unless it has newer migrations as well.
+func (s *setPlan) digestAfter(current map[key]record) string {
+	last := int64(0)
+	for _, m := range s.target {
+		last = max(last, m.Version)
+	}
+	var beyond []Migration
+	for _, r := range current {
+		if r.version > last {
+			beyond = append(beyond, Migration{Version: r.version, Checksum: r.checksum})
+		}
+	}
+	if len(beyond) == 0 {
+		return digest(s.target)
+	}
+	slices.SortFunc(beyond, func(a, b Migration) int { return cmp.Compare(a.Version, b.Version) })
+	repeatable := slices.IndexFunc(s.target, func(m Migration) bool { return m.Version == 0 })
+	if repeatable < 0 {
+		repeatable = len(s.target)
+	}
+	return digest(slices.Concat(s.target[:repeatable], beyond, s.target[repeatable:]))
+}
+
+// after returns the version after the run.
+func (s *setPlan) after() int64 {
+	v := s.version
+	for _, m := range s.pending {
+		v = max(v, m.Version)
+	}
+	return v
+}
+
+// key tells the migrations of a set apart: by version, the repeatable ones by
+// name.
+type key struct {
+	version int64
+	name    string
+}
+
+func keyOf(version int64, name string) key {
+	if version > 0 {
+		name = ""
+	}
+	return key{version, name}
+}
+
+// short is as much of a checksum as one needs to tell two apart.
+func short(checksum string) string {
+	if len(checksum) > len("sha256:")+12 {
+		return checksum[:len("sha256:")+12] + "…"
+	}
+	return checksum
+}

@@ -1,0 +1,455 @@
+package migratingsqlite
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/migratingsqlite/migratingsqlite/internal/script"
+)
+
+// A run brings one database up to date through one connection:
+// plan → lock → plan again → apply → check → commit.
+type run struct {
+	config *config
+	raw    driver.Conn
+	conn   *session
+	wait   *waiter
+	tel    telemetry
+	plan   *plan // the newest
+	report report
+}
+
+// report is what a run has done.
+type report struct {
+	Done     []done // in the order in which it was done
+	LockWait time.Duration
+}
+
+// applied counts the migrations, without the driver's own.
+func (r *report) applied() (n int) {
+	for _, d := range r.Done {
+		if d.status == statusApplied && d.set != ownSet {
+			n++
+		}
+	}
+	return n
+}
+
+// errSuperseded: another connection has done the upgrade meanwhile.
+var errSuperseded = errors.New("another connection has upgraded the database")
+
+// upgrade brings the database behind a connection up to date. It reports
+// whether it had to write, so that the connection has been used for more than
+// looking. An error says in what state the database is.
+func (c *config) upgrade(ctx context.Context, raw driver.Conn, w *waiter) (rep *report, wrote bool, err error) {
+	r := &run{config: c, raw: raw, wait: w, tel: telemetry{config: c, start: time.Now()}}
+	r.conn, err = newSession(ctx, raw)
+	if err != nil {
+		return nil, false, err
+	}
+	defer r.conn.end()
+
+	if err := w.retry(ctx, func() error { return r.planOutside(ctx) }); err != nil {
+		return nil, false, err
+	}
+	if r.plan.refusal == nil && !r.plan.writes() {
+		return &r.report, false, nil
+	}
+	if r.plan.refusal == nil && c.mode == modeCheck && r.plan.pending() == 0 && !r.plan.setAppID {
+		return &r.report, false, nil // only the books are behind
+	}
+	ctx = r.tel.begin(ctx, r.plan)
+	outcome := outcomeApplied
+	switch err = r.write(ctx); {
+	case err == errSuperseded:
+		outcome, err = outcomeUpToDate, nil
+	case err != nil:
+		err = r.explain(ctx, err)
+		outcome = outcomeOf(err)
+	}
+	r.tel.end(outcome, r.plan, &r.report, err)
+	return &r.report, true, err
+}
+
+// explain adds to an error in what state the database is.
+func (r *run) explain(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
+		err = fmt.Errorf("%w (%w)", cause, err)
+	}
+	set := ""
+	var m *MigrationError
+	if errors.As(err, &m) {
+		set = m.Set
+	}
+	return fmt.Errorf("%w; %s", err, r.plan.state(set))
+}
+
+// planOutside plans in a transaction of its own, so that everything is read at
+// one moment.
+func (r *run) planOutside(ctx context.Context) error {
+	if err := r.conn.exec(ctx, "BEGIN"); err != nil {
+		return err
+	}
+	defer r.conn.exec(context.WithoutCancel(ctx), "ROLLBACK")
+	return r.planInside(ctx)
+}
+
+func (r *run) planInside(ctx context.Context) error {
+	b, err := readBooks(ctx, r.conn.Conn)
+	if err != nil {
+		return err
+	}
+	r.plan = newPlan(r.config, b)
+	return nil
+}
+
+// write does what the plan says, in one transaction.
+func (r *run) write(ctx context.Context) error {
+	if r.plan.refusal != nil {
+		return r.plan.refusal
+	}
+	if r.config.mode == modeCheck {
+		return r.pendingError("_migrate=check does not apply them")
+	}
+	restore, err := r.settings(ctx)
+	if err != nil {
+		return err
+	}
+	defer restore()
+	if err := r.lock(ctx); err != nil {
+		return err
+	}
+	err = r.transact(ctx)
+	if err == nil {
+		return nil
+	}
+	r.conn.exec(context.WithoutCancel(ctx), "ROLLBACK")
+	var m *MigrationError
+	if errors.As(err, &m) && context.Cause(ctx) == nil {
+		r.recordFailure(ctx, m)
+	}
+	if sqliteCode(err) == sqliteReadOnly {
+		return r.pendingError("the database is read-only: " + causeText(err))
+	}
+	return err
+}
+
+func (r *run) pendingError(why string) error {
+	var names []string
+	for _, s := range r.plan.sets {
+		if s.set.name != ownSet {
+			for _, m := range s.pending {
+				names = append(names, m.String())
+			}
+		}
+	}
+	if len(names) > 3 {
+		names = append(names[:1], "…", names[len(names)-1])
+	}
+	return refuse(ErrPending, "%d migrations are pending (%s) and %s; open it once where it can be written, with _migrate=on",
+		r.plan.pending(), strings.Join(names, ", "), why)
+}
+
+// settings makes the connection ready for a run, and returns what puts it back:
+//   - foreign keys are not enforced, since a table rebuild under enforcement
+//     deletes child rows through ON DELETE CASCADE; they are checked before the
+//     commit instead. SQLite ignores this PRAGMA inside a transaction.
+//   - no busy timeout: the waiter waits.
+func (r *run) settings(ctx context.Context) (restore func(), err error) {
+	var changed []string
+	restore = func() {
+		for _, statement := range changed {
+			r.conn.exec(context.WithoutCancel(ctx), statement)
+		}
+	}
+	for _, name := range []string{"foreign_keys", "busy_timeout"} {
+		value, err := r.conn.number(ctx, "PRAGMA "+name)
+		if err == nil && value != 0 {
+			changed = append(changed, fmt.Sprintf("PRAGMA %s = %d", name, value))
+			// busy_timeout answers with a row, and some drivers want it read.
+			_, err = r.conn.number(ctx, "PRAGMA "+name+" = 0")
+			if noRows(err) {
+				err = nil
+			}
+		}
+		if err != nil {
+			restore()
+			return nil, fmt.Errorf("PRAGMA %s: %w", name, err)
+		}
+	}
+	return restore, nil
+}
+
+// lock takes the write lock. While another connection has it, that one is
+// probably doing this very upgrade.
+func (r *run) lock(ctx context.Context) error {
+	waited := r.wait.spent
+	for {
+		err := r.begin(ctx)
+		if err == nil {
+			r.report.LockWait = r.wait.spent - waited
+			r.tel.locked(r.report.LockWait)
+			return nil
+		}
+		if !isBusy(err) {
+			return fmt.Errorf("BEGIN IMMEDIATE: %w", err)
+		}
+		if err := r.wait.wait(ctx, err); err != nil {
+			return err
+		}
+		if ok, _ := probe(ctx, r.raw, r.config.wants()); ok {
+			return errSuperseded
+		}
+	}
+}
+
+// begin tries once. With a shared cache the driver itself waits for the lock,
+// so it gets a deadline.
+func (r *run) begin(ctx context.Context) error {
+	tryCtx, cancel := context.WithTimeout(ctx, max(r.wait.budget-r.wait.spent, maxPause))
+	defer cancel()
+	start := time.Now()
+	err := r.conn.exec(tryCtx, "BEGIN IMMEDIATE")
+	if err != nil && ctx.Err() == nil && tryCtx.Err() != nil {
+		r.wait.spent += time.Since(start)
+		return r.wait.wait(ctx, err)
+	}
+	return err
+}
+
+// transact does the work between BEGIN and COMMIT.
+func (r *run) transact(ctx context.Context) error {
+	if err := r.planInside(ctx); err != nil {
+		return err
+	}
+	switch {
+	case r.plan.refusal != nil:
+		return r.plan.refusal
+	case !r.plan.writes():
+		r.conn.exec(context.WithoutCancel(ctx), "ROLLBACK")
+		return errSuperseded
+	}
+	if r.tel.span.IsRecording() {
+		r.tel.span.SetAttributes(r.tel.planned(r.plan)...)
+	}
+	checkKeys := r.plan.mayBreakKeys()
+	var before violations
+	if checkKeys && !r.plan.empty {
+		var err error
+		if before, err = foreignKeyViolations(ctx, r.conn); err != nil {
+			return fmt.Errorf("checking foreign keys before the upgrade: %w", err)
+		}
+	}
+	if r.plan.setAppID {
+		if err := r.conn.exec(ctx, fmt.Sprintf("PRAGMA application_id = %d", r.config.appID)); err != nil {
+			return fmt.Errorf("setting the application_id: %w", err)
+		}
+	}
+	for i := range r.plan.sets {
+		if err := r.applySet(&r.plan.sets[i]); err != nil {
+			return err
+		}
+	}
+	if checkKeys {
+		after, err := foreignKeyViolations(ctx, r.conn)
+		if err != nil {
+			return fmt.Errorf("checking foreign keys after the upgrade: %w", err)
+		}
+		if broken := after.newSince(before); len(broken) > 0 {
+			return r.brokenKeys(broken)
+		}
+	}
+	if err := r.writeBooks(ctx); err != nil {
+		return fmt.Errorf("writing the history: %w", err)
+	}
+	return r.commit(ctx)
+}
+
+// mayBreakKeys reports whether any pending migration can leave a row behind
+// that breaks a foreign key. Most only add to the schema, and then reading
+// every row of a large database would be in vain.
+func (p *plan) mayBreakKeys() bool {
+	for _, s := range p.sets {
+		for _, m := range s.pending {
+			if m.changesRows() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (m *Migration) changesRows() bool {
+	if m.upFunc != nil {
+		return true
+	}
+	for sc := script.NewScanner(m.up); ; {
+		st, ok := sc.Next()
+		if !ok {
+			return false
+		}
+		if st.ChangesRows() {
+			return true
+		}
+	}
+}
+
+// brokenKeys is the error for new violations. It names the migration where
+// only one can be to blame.
+func (r *run) brokenKeys(broken []string) error {
+	text := strings.Join(broken[:min(3, len(broken))], "; ")
+	if len(broken) > 3 {
+		text += fmt.Sprintf("; and %d more", len(broken)-3)
+	}
+	err := fmt.Errorf("it leaves rows that break a foreign key: %s", text)
+	var suspects []done
+	var names []string
+	for _, d := range r.report.Done {
+		if d.status == statusApplied && d.migration.changesRows() {
+			suspects = append(suspects, d)
+			names = append(names, d.migration.String())
+		}
+	}
+	if len(suspects) == 1 {
+		m := suspects[0].migration
+		return &MigrationError{Set: suspects[0].set, Version: m.Version, Name: m.Name, File: m.File, Err: err}
+	}
+	return fmt.Errorf("the migrations %s cannot be applied together: %w", strings.Join(names, ", "), err)
+}
+
+// applySet applies a set's pending migrations, one after the other.
+func (r *run) applySet(s *setPlan) error {
+	for i := range s.baseline {
+		r.report.Done = append(r.report.Done, done{set: s.set.name, migration: &s.baseline[i], status: statusBaseline})
+	}
+	for i := range s.pending {
+		d := done{set: s.set.name, migration: &s.pending[i], status: statusApplied}
+		ctx, end := r.tel.migration(&d)
+		if d.migration.upFunc != nil {
+			d.err = r.applyFunc(ctx, &d)
+		} else {
+			d.err = r.applyScript(ctx, &d)
+		}
+		end()
+		if d.err != nil {
+			return d.err
+		}
+		r.report.Done = append(r.report.Done, d)
+	}
+	return nil
+}
+
+func (r *run) applyScript(ctx context.Context, d *done) error {
+	sc := script.NewScanner(d.migration.up)
+	for {
+		st, ok := sc.Next()
+		if !ok {
+			return sc.Err() // nil: the script was checked when it was loaded
+		}
+		stCtx, end := r.tel.statement(ctx, st.Kind.String(), st.Text)
+		res, err := r.conn.ExecContext(stCtx, st.Text)
+		end(err)
+		if err != nil {
+			m := d.migration
+			return &MigrationError{
+				Set: d.set, Version: m.Version, Name: m.Name, File: m.File,
+				Line: st.Line, Column: st.Column, Statement: st.Text, Err: err,
+			}
+		}
+		d.statements++
+		switch st.Kind {
+		case script.Insert, script.Update, script.Delete:
+			// After any other statement SQLite repeats the number of the last of these.
+			if n, err := res.RowsAffected(); err == nil {
+				d.rows += n
+			}
+		}
+	}
+}
+
+func (r *run) applyFunc(ctx context.Context, d *done) (err error) {
+	m := d.migration
+	d.statements, d.rows, err = callFunc(ctx, r.conn, m.upFunc)
+	if err != nil {
+		return &MigrationError{Set: d.set, Version: m.Version, Name: m.Name, Err: err}
+	}
+	return nil
+}
+
+// writeBooks writes the history and the state of every set.
+func (r *run) writeBooks(ctx context.Context) error {
+	if err := writeHistory(ctx, r.conn.Conn, r.report.Done); err != nil {
+		return err
+	}
+	for i := range r.plan.sets {
+		s := &r.plan.sets[i]
+		if _, err := r.conn.ExecContext(ctx, writeState, s.set.name, s.after(), s.digest); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// commit waits for readers where the journal mode makes it necessary. The
+// COMMIT itself must not be interrupted: one would not know what became of it.
+func (r *run) commit(ctx context.Context) error {
+	err := r.wait.retry(ctx, func() error { return r.conn.exec(context.WithoutCancel(ctx), "COMMIT") })
+	if err != nil && !errors.Is(err, ErrLocked) {
+		return fmt.Errorf("COMMIT: %w", err)
+	}
+	return err
+}
+
+// recordFailure leaves a trace of a failed attempt, in a transaction of its
+// own, as far as that can be done: the database may well be the reason for
+// the failure.
+func (r *run) recordFailure(ctx context.Context, failed *MigrationError) {
+	if r.config.inMemory {
+		return
+	}
+	i := slices.IndexFunc(r.plan.sets, func(s setPlan) bool { return s.set.name == failed.Set })
+	pending := r.plan.sets[i].pending
+	at := slices.IndexFunc(pending, func(m Migration) bool { return m.Version == failed.Version && m.Name == failed.Name })
+	if at < 0 || failed.Set == ownSet {
+		return
+	}
+	own := run{config: r.config, conn: r.conn, tel: r.tel, plan: &plan{sets: r.plan.sets[:1]}}
+	err := own.conn.exec(ctx, "BEGIN IMMEDIATE")
+	if err == nil {
+		err = own.recordInside(ctx, done{
+			set: failed.Set, migration: &pending[at], status: statusFailed, err: failed,
+		})
+	}
+	if err != nil {
+		r.conn.exec(context.WithoutCancel(ctx), "ROLLBACK")
+	}
+}
+
+func (r *run) recordInside(ctx context.Context, failed done) error {
+	if err := r.applySet(&r.plan.sets[0]); err != nil {
+		return err
+	}
+	r.report.Done = append(r.report.Done, failed)
+	if err := r.writeBooks(ctx); err != nil {
+		return err
+	}
+	return r.conn.exec(context.WithoutCancel(ctx), "COMMIT")
+}
+
+// wants lists the states of an up-to-date database.
+func (c *config) wants() []want {
+	wants := make([]want, 0, len(c.sets)+1)
+	for _, s := range append([]*Set{bookkeeping()}, c.sets...) {
+		to := c.to
+		if s.name == ownSet {
+			to = 0
+		}
+		wants = append(wants, want{s.name, digest(s.upTo(to))})
+	}
+	return wants
+}

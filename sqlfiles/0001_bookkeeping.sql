@@ -1,0 +1,34 @@
+-- The tables in which migratingsqlite keeps its books: a long-lived format,
+-- changed only by adding a file beside this one.
+--
+-- Every column is INTEGER or TEXT and every table ends at its parenthesis:
+-- there are migrations that append STRICT to all tables through
+-- PRAGMA writable_schema, and any other type or option would then make the
+-- whole file unreadable.
+
+-- A row for each migration. Repeatable migrations have version 0.
+CREATE TABLE migratingsqlite_history (
+    set_name       TEXT NOT NULL,
+    version        INTEGER NOT NULL,
+    name           TEXT NOT NULL,
+    checksum       TEXT NOT NULL,
+    status         TEXT NOT NULL,    -- applied, baseline, failed, rolled_back
+    compatible     INTEGER NOT NULL, -- 1: code that does not know it can go on working
+    applied_at     TEXT NOT NULL,    -- ISO 8601, UTC, by the database's clock
+    duration_ms    INTEGER NOT NULL,
+    down_sql       TEXT,             -- the way back, for programs without the file
+    applied_by     TEXT NOT NULL,    -- user of the operating system
+    app_version    TEXT NOT NULL,
+    hostname       TEXT NOT NULL,
+    rolled_back_at TEXT,
+    error          TEXT,             -- of the last failed attempt
+    metadata       TEXT NOT NULL,    -- JSON object
+    PRIMARY KEY (set_name, version, name)
+);
+
+-- A row for each set: what every first connection compares with its binary.
+CREATE TABLE migratingsqlite_state (
+    set_name TEXT NOT NULL PRIMARY KEY,
+    version  INTEGER NOT NULL,
+    digest   TEXT NOT NULL
+);

@@ -1,0 +1,232 @@
+package migratingsqlite
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+)
+
+// Every name that telemetry uses. Those that begin with db. and error. are
+// OpenTelemetry's semantic conventions.
+// https://opentelemetry.io/docs/specs/semconv/database/
+const (
+	scope = "github.com/migratingsqlite/migratingsqlite"
+
+	spanUpgrade   = "migratingsqlite.upgrade"
+	spanMigration = "migration " // and its label: migration 0007_add_prefs
+	spanStatement = "statement"
+	eventLocked   = "migratingsqlite.locked" // the write lock is held from here on
+
+	metricUpgrade   = "migratingsqlite.upgrade.duration"   // histogram, s
+	metricMigration = "migratingsqlite.migration.duration" // histogram, s
+
+	keySystem    = attribute.Key("db.system.name")
+	keyNamespace = attribute.Key("db.namespace")
+	keyOperation = attribute.Key("db.operation.name")
+	keyQueryText = attribute.Key("db.query.text")
+	keyErrorType = attribute.Key("error.type")
+
+	keySet         = attribute.Key("migratingsqlite.set")
+	keySets        = attribute.Key("migratingsqlite.sets") // where there are several
+	keyFromVersion = attribute.Key("migratingsqlite.version.from")
+	keyToVersion   = attribute.Key("migratingsqlite.version.to")
+	keyPending     = attribute.Key("migratingsqlite.pending")
+	keyLockWait    = attribute.Key("migratingsqlite.lock_wait_ms")
+	keyOutcome     = attribute.Key("migratingsqlite.outcome")
+	keyVersion     = attribute.Key("migratingsqlite.migration.version")
+	keyName        = attribute.Key("migratingsqlite.migration.name")
+	keyChecksum    = attribute.Key("migratingsqlite.migration.checksum")
+	keyFile        = attribute.Key("migratingsqlite.migration.file")
+	keyLine        = attribute.Key("migratingsqlite.migration.line")
+	keyColumn      = attribute.Key("migratingsqlite.migration.column")
+	keyStatements  = attribute.Key("migratingsqlite.migration.statements")
+	keyRows        = attribute.Key("migratingsqlite.migration.rows_affected")
+)
+
+// The values of migratingsqlite.outcome.
+const (
+	outcomeApplied  = "applied"  // by this run
+	outcomeUpToDate = "upToDate" // by another one, while this one waited
+	outcomeRefused  = "refused"
+	outcomeLocked   = "locked"
+	outcomeCanceled = "canceled"
+	outcomeFailed   = "failed"
+)
+
+func outcomeOf(err error) string {
+	var m *MigrationError
+	switch {
+	case err == nil:
+		return outcomeApplied
+	case errors.Is(err, ErrLocked):
+		return outcomeLocked
+	case errors.Is(err, errClosed), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return outcomeCanceled
+	case errors.As(err, &m):
+		return outcomeFailed
+	case errors.Is(err, ErrChanged), errors.Is(err, ErrMissing), errors.Is(err, ErrOutOfOrder),
+		errors.Is(err, ErrSchemaNewer), errors.Is(err, ErrUnknownSchema), errors.Is(err, ErrPending):
+		return outcomeRefused
+	}
+	return outcomeFailed
+}
+
+// telemetry records one run. It begins with the first thing that is worth
+// recording, so that looking at an up-to-date database costs nothing.
+type telemetry struct {
+	config *config
+	start  time.Time
+	ctx    context.Context
+	span   trace.Span
+	tracer trace.Tracer
+}
+
+var version = func() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, m := range info.Deps {
+			if m.Path == scope {
+				return m.Version
+			}
+		}
+	}
+	return ""
+}()
+
+// begin starts the span of the run, as a child of the span in ctx.
+func (t *telemetry) begin(ctx context.Context, p *plan) context.Context {
+	if t.span != nil {
+		return t.ctx
+	}
+	if t.config.trace == traceOff {
+		t.tracer = noop.NewTracerProvider().Tracer(scope)
+	} else {
+		t.tracer = otel.GetTracerProvider().Tracer(scope, trace.WithInstrumentationVersion(version))
+	}
+	t.ctx, t.span = t.tracer.Start(ctx, spanUpgrade, trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(t.start))
+	if t.span.IsRecording() {
+		t.span.SetAttributes(keySystem.String("sqlite"), keyNamespace.String(t.config.database))
+		t.span.SetAttributes(t.planned(p)...)
+	}
+	return t.ctx
+}
+
+// planned describes what a run is about to do. Version numbers are those of
+// the set; of the last one where there are several.
+func (t *telemetry) planned(p *plan) []attribute.KeyValue {
+	s := &p.sets[len(p.sets)-1]
+	attrs := []attribute.KeyValue{
+		keySet.String(s.set.name), keyFromVersion.Int64(s.version), keyToVersion.Int64(s.after()), keyPending.Int(p.pending()),
+	}
+	if len(t.config.sets) > 1 {
+		attrs = append(attrs, keySets.StringSlice(setNames(t.config.sets)))
+	}
+	return attrs
+}
+
+func (t *telemetry) locked(waited time.Duration) {
+	if t.span.IsRecording() {
+		t.span.SetAttributes(keyLockWait.Int64(waited.Milliseconds()))
+		t.span.AddEvent(eventLocked)
+	}
+}
+
+// end ends the span of the run, and writes the log record of one that did
+// something.
+func (t *telemetry) end(outcome string, p *plan, r *report, err error) {
+	if t.span == nil {
+		return
+	}
+	elapsed := time.Since(t.start)
+	if t.span.IsRecording() {
+		t.span.SetAttributes(keyOutcome.String(outcome))
+		fail(t.span, err)
+	}
+	t.span.End()
+	measure(t.ctx, metricUpgrade, "Duration of upgrades of a database.", elapsed, keyOutcome.String(outcome))
+
+	log := t.config.logger
+	if log == nil {
+		log = slog.Default()
+	}
+	attrs := []slog.Attr{slog.String("database", t.config.database), slog.Duration("duration", elapsed)}
+	for _, s := range p.sets {
+		if s.set.name != ownSet {
+			attrs = append(attrs, slog.Group(s.set.name, "from", s.version, "to", s.after(), "pending", len(s.pending)))
+		}
+	}
+	switch {
+	case err != nil:
+		log.LogAttrs(t.ctx, slog.LevelError, "migratingsqlite: the database was not upgraded", append(attrs,
+			slog.String("outcome", outcome), slog.String("error", err.Error()))...)
+	case outcome == outcomeApplied:
+		log.LogAttrs(t.ctx, slog.LevelInfo, "migratingsqlite: the database was upgraded", append(attrs,
+			slog.Int("applied", r.applied()), slog.Duration("lock_wait", r.LockWait))...)
+	}
+}
+
+// migration starts the span of one migration.
+func (t *telemetry) migration(d *done) (context.Context, func()) {
+	m := d.migration
+	start := time.Now()
+	ctx, span := t.tracer.Start(t.ctx, spanMigration+m.String())
+	if span.IsRecording() {
+		span.SetAttributes(keySystem.String("sqlite"), keyNamespace.String(t.config.database), keySet.String(d.set),
+			keyVersion.Int64(m.Version), keyName.String(m.Name), keyChecksum.String(m.Checksum))
+		if m.File != "" {
+			span.SetAttributes(keyFile.String(m.File))
+		}
+	}
+	return ctx, func() {
+		d.duration = time.Since(start)
+		if span.IsRecording() {
+			span.SetAttributes(keyStatements.Int(d.statements), keyRows.Int64(d.rows))
+			fail(span, d.err)
+		}
+		span.End()
+		measure(ctx, metricMigration, "Duration of single migrations.", d.duration, keyOutcome.String(outcomeOf(d.err)))
+	}
+}
+
+// statement starts the span of one statement, if they are asked for.
+func (t *telemetry) statement(ctx context.Context, kind, text string) (context.Context, func(error)) {
+	if t.config.trace != traceStatements {
+		return ctx, func(error) {}
+	}
+	ctx, span := t.tracer.Start(ctx, spanStatement+" "+kind, trace.WithSpanKind(trace.SpanKindClient),
+		trace.WithAttributes(keySystem.String("sqlite"), keyOperation.String(kind), keyQueryText.String(text)))
+	return ctx, func(err error) {
+		fail(span, err)
+		span.End()
+	}
+}
+
+// fail records an error, with its position.
+func fail(span trace.Span, err error) {
+	if err == nil {
+		return
+	}
+	span.SetStatus(codes.Error, err.Error())
+	attrs := []attribute.KeyValue{keyErrorType.String(outcomeOf(err))}
+	var m *MigrationError
+	if errors.As(err, &m) {
+		attrs = append(attrs, keyFile.String(m.File), keyLine.Int(m.Line), keyColumn.Int(m.Column))
+	}
+	span.SetAttributes(attrs...)
+	span.RecordError(err)
+}
+
+func measure(ctx context.Context, name, description string, d time.Duration, attrs ...attribute.KeyValue) {
+	h, err := otel.GetMeterProvider().Meter(scope).Float64Histogram(name, metric.WithUnit("s"), metric.WithDescription(description))
+	if err == nil {
+		h.Record(ctx, d.Seconds(), metric.WithAttributes(attrs...))
+	}
+}

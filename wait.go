@@ -1,0 +1,58 @@
+package migratingsqlite
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+)
+
+// A waiter waits for other connections to release the database. It is the one
+// place where a run waits, and it heeds the context. The budget bounds the
+// time spent waiting, not the work in between.
+type waiter struct {
+	budget time.Duration
+	spent  time.Duration
+	pause  time.Duration
+}
+
+// Pauses between two tries: whoever holds the database is most likely doing
+// this very upgrade, in milliseconds or in minutes.
+const (
+	firstPause = time.Millisecond
+	maxPause   = 50 * time.Millisecond
+)
+
+// wait pauses after a try that failed with cause. It returns [ErrLocked] when
+// the budget is spent.
+func (w *waiter) wait(ctx context.Context, cause error) error {
+	left := w.budget - w.spent
+	if left <= 0 {
+		return &refusal{ErrLocked, cause, "other connections have kept it locked for " +
+			w.budget.String() + " (" + causeText(cause) + "); find out which program holds it, or wait longer with _migrate_timeout"}
+	}
+	w.pause = min(max(2*w.pause, firstPause), maxPause)
+	// Half of it is chance, so that many waiting processes do not try in step.
+	pause := min(w.pause/2+rand.N(w.pause/2+1), left)
+	start := time.Now()
+	t := time.NewTimer(pause)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+	w.spent += time.Since(start)
+	return context.Cause(ctx)
+}
+
+// retry calls f until it does something else than find the database busy.
+func (w *waiter) retry(ctx context.Context, f func() error) error {
+	for {
+		err := f()
+		if !isBusy(err) {
+			return err
+		}
+		if err := w.wait(ctx, err); err != nil {
+			return err
+		}
+	}
+}
