@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"math"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -309,11 +308,6 @@ func (c *config) findSets() (err error) {
 
 type keyValue struct{ key, value string }
 
-var (
-	schemeRE      = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]+):(//)?`)
-	busyTimeoutRE = regexp.MustCompile(`(?i)^\s*busy_timeout\s*[=(]\s*([0-9]+)\s*\)?\s*;?\s*$`)
-)
-
 // parseDSN splits a DSN into what the wrapped driver gets, to the letter and
 // in its order, and this driver's own parameters.
 func (c *config) parseDSN(dsn string) (own []keyValue, err error) {
@@ -377,14 +371,26 @@ func (c *config) parseDSN(dsn string) (own []keyValue, err error) {
 func busyTimeout(key, value string) (milliseconds string, ok bool) {
 	switch key {
 	case "_busy_timeout", "_timeout":
-		_, err := strconv.ParseUint(value, 10, 31)
-		return value, err == nil
-	case "_pragma":
-		if m := busyTimeoutRE.FindStringSubmatch(value); m != nil {
-			return m[1], true
+	case "_pragma": // busy_timeout(5000) or busy_timeout=5000
+		const name = "busy_timeout"
+		value = strings.TrimSpace(value)
+		if len(value) < len(name) || !strings.EqualFold(value[:len(name)], name) {
+			return "", false
 		}
+		value = strings.TrimSpace(value[len(name):])
+		if after, ok := strings.CutPrefix(value, "="); ok {
+			value = after
+		} else if !strings.HasPrefix(value, "(") || !strings.HasSuffix(value, ")") {
+			return "", false
+		} else {
+			value = value[1 : len(value)-1]
+		}
+	default:
+		return "", false
 	}
-	return "", false
+	value = strings.TrimSpace(value)
+	_, err := strconv.ParseUint(value, 10, 31)
+	return value, err == nil
 }
 
 // isTrue reads a boolean as SQLite does in a URI.
@@ -415,20 +421,24 @@ func joinQuery(name string, parts []string) string {
 // sqliteName turns a DSN's name into one that SQLite understands. An error
 // names the scheme and nothing else: what follows it may hold a password.
 func sqliteName(name string) (string, error) {
-	m := schemeRE.FindStringSubmatch(name)
-	if m == nil {
+	scheme, rest, ok := strings.Cut(name, ":")
+	if !ok || len(scheme) < 2 || strings.ContainsFunc(scheme, notInScheme) { // C:\app.db
 		return name, nil
 	}
-	scheme, rest := strings.ToLower(m[1]), name[len(m[0]):]
-	switch {
+	rest, isURL := strings.CutPrefix(rest, "//")
+	switch scheme = strings.ToLower(scheme); {
 	case scheme == "file":
 		return name, nil
 	case scheme == "sqlite", scheme == "sqlite3":
 		return "file:" + rest, nil
-	case m[2] == "" && scheme != "libsql":
+	case !isURL && scheme != "libsql":
 		return name, nil // a file with a colon in its name
 	}
 	return "", fmt.Errorf("a DSN of scheme %s is not for this version, which opens SQLite files only; write app.db, file:app.db or sqlite:app.db", quote(scheme))
+}
+
+func notInScheme(r rune) bool {
+	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("+-.", r))
 }
 
 // displayName is how errors, spans and log records call a database.

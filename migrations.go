@@ -25,6 +25,7 @@ import (
 type Set struct {
 	name       string
 	migrations []Migration // by version, then the repeatable ones by name
+	digest     string      // of all of them
 }
 
 // A Migration is one step of a [Set].
@@ -177,6 +178,7 @@ func load(name string, fsys fs.FS, opts ...SetOption) (*Set, error) {
 	if len(errs) > 0 {
 		return nil, malformedSet(name, errors.Join(errs...))
 	}
+	s.digest = digest(s.migrations)
 	return s, nil
 }
 
@@ -206,8 +208,12 @@ func (s *Set) readFiles(fsys fs.FS, c setConfig) (err error) {
 }
 
 func checksum(text string) string {
-	sum := sha256.Sum256([]byte(text))
-	return "sha256:" + hex.EncodeToString(sum[:])
+	return hexSum(sha256.Sum256([]byte(text)))
+}
+
+func hexSum(sum [sha256.Size]byte) string {
+	text := append(make([]byte, 0, len("sha256:")+2*len(sum)), "sha256:"...)
+	return string(hex.AppendEncode(text, sum[:]))
 }
 
 func (s *Set) addFuncs(funcs []Migration) error {
@@ -307,24 +313,31 @@ func (s *Set) Migrations() []Migration { return slices.Clone(s.migrations) }
 // chained over the version and checksum of each migration in order. Names are
 // left out, so that renaming a file changes nothing. A database whose recorded
 // digest is the set's is up to date.
-func (s *Set) Digest() string { return digest(s.migrations) }
+func (s *Set) Digest() string { return s.digest }
+
+// digestAt is the digest of the migrations up to a version; 0 is all of them.
+func (s *Set) digestAt(version int64) string {
+	if target := s.upTo(version); len(target) < len(s.migrations) {
+		return digest(target)
+	}
+	return s.digest
+}
 
 // digest chains d = SHA-256(d ‖ version as 8 bytes, big-endian ‖ checksum ‖ LF),
 // starting from nothing.
 func digest(migrations []Migration) string {
-	h := sha256.New()
 	var sum [sha256.Size]byte
-	buf := sum[:0]
+	var text []byte
 	for i := range migrations {
-		h.Reset()
-		h.Write(buf)
-		buf = binary.BigEndian.AppendUint64(sum[:0], uint64(migrations[i].Version))
-		buf = append(buf, migrations[i].Checksum...)
-		buf = append(buf, '\n')
-		h.Write(buf)
-		buf = h.Sum(buf[:0])
+		if i > 0 {
+			text = append(text[:0], sum[:]...)
+		}
+		text = binary.BigEndian.AppendUint64(text, uint64(migrations[i].Version))
+		text = append(text, migrations[i].Checksum...)
+		text = append(text, '\n')
+		sum = sha256.Sum256(text)
 	}
-	return "sha256:" + hex.EncodeToString(buf)
+	return hexSum(sum)
 }
 
 // upTo returns the migrations to apply when stopping at a version; 0 is all

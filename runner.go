@@ -19,6 +19,7 @@ type run struct {
 	raw    driver.Conn
 	conn   *session
 	wait   *waiter
+	wants  []want
 	tel    telemetry
 	plan   *plan // the newest
 	report report
@@ -47,7 +48,7 @@ var errSuperseded = errors.New("another connection has upgraded the database")
 // whether it had to write, so that the connection has been used for more than
 // looking. An error says in what state the database is.
 func (c *config) upgrade(ctx context.Context, raw driver.Conn, w *waiter) (rep *report, wrote bool, err error) {
-	r := &run{config: c, raw: raw, wait: w, tel: telemetry{config: c, start: time.Now()}}
+	r := &run{config: c, raw: raw, wait: w, wants: c.wants(), tel: telemetry{config: c, start: time.Now()}}
 	r.conn, err = newSession(ctx, raw)
 	if err != nil {
 		return nil, false, err
@@ -202,7 +203,7 @@ func (r *run) lock(ctx context.Context) error {
 		if err := r.wait.wait(ctx, err); err != nil {
 			return err
 		}
-		if ok, _ := probe(ctx, r.raw, r.config.wants()); ok {
+		if ok, _ := probe(ctx, r.raw, r.wants); ok {
 			return errSuperseded
 		}
 	}
@@ -346,12 +347,21 @@ func (r *run) applySet(s *setPlan) error {
 
 func (r *run) applyScript(ctx context.Context, d *done) error {
 	sc := script.NewScanner(d.migration.up)
+	var pace script.Pace
 	for {
 		st, ok := sc.Next()
 		if !ok {
 			return sc.Err() // nil: the script was checked when it was loaded
 		}
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
 		stCtx, end := r.tel.statement(ctx, st.Kind.String(), st.Text)
+		if pace.Quick(st) {
+			// To be ready for an interrupt costs modernc.org/sqlite a goroutine,
+			// which takes longer than a CREATE TABLE.
+			stCtx = context.WithoutCancel(stCtx)
+		}
 		res, err := r.conn.ExecContext(stCtx, st.Text)
 		end(err)
 		if err != nil {
@@ -443,13 +453,10 @@ func (r *run) recordInside(ctx context.Context, failed done) error {
 
 // wants lists the states of an up-to-date database.
 func (c *config) wants() []want {
-	wants := make([]want, 0, len(c.sets)+1)
-	for _, s := range append([]*Set{bookkeeping()}, c.sets...) {
-		to := c.to
-		if s.name == ownSet {
-			to = 0
-		}
-		wants = append(wants, want{s.name, digest(s.upTo(to))})
+	wants := make([]want, 1, len(c.sets)+1)
+	wants[0] = want{ownSet, bookkeeping().digest}
+	for _, s := range c.sets {
+		wants = append(wants, want{s.name, s.digestAt(c.to)})
 	}
 	return wants
 }

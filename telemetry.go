@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel"
@@ -90,7 +91,7 @@ type telemetry struct {
 	tracer trace.Tracer
 }
 
-var version = func() string {
+var version = sync.OnceValue(func() string {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, m := range info.Deps {
 			if m.Path == scope {
@@ -99,7 +100,7 @@ var version = func() string {
 		}
 	}
 	return ""
-}()
+})
 
 // begin starts the span of the run, as a child of the span in ctx.
 func (t *telemetry) begin(ctx context.Context, p *plan) context.Context {
@@ -109,7 +110,7 @@ func (t *telemetry) begin(ctx context.Context, p *plan) context.Context {
 	if t.config.trace == traceOff {
 		t.tracer = noop.NewTracerProvider().Tracer(scope)
 	} else {
-		t.tracer = otel.GetTracerProvider().Tracer(scope, trace.WithInstrumentationVersion(version))
+		t.tracer = otel.GetTracerProvider().Tracer(scope, trace.WithInstrumentationVersion(version()))
 	}
 	t.ctx, t.span = t.tracer.Start(ctx, spanUpgrade, trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(t.start))
 	if t.span.IsRecording() {

@@ -56,7 +56,9 @@ func (n namespace) compatible(s Statement) bool {
 	table := n.resolve(false, e.Schema, e.Table)
 	switch s.Kind {
 	case CreateTable, CreateVirtualTable, CreateView:
-		n[object] = true
+		if !e.IfNotExists { // else it may have been there, with other code's rows
+			n[object] = true
+		}
 		return true
 	case CreateIndex:
 		n[object] = true
@@ -112,6 +114,64 @@ func (s Statement) ChangesRows() bool {
 	return true
 }
 
+// Pace tells which statements of a script take as long on a large database as
+// on a small one, so that nothing is won by being able to interrupt them. Its
+// zero value is ready for the first statement of a script.
+type Pace struct {
+	created namespace // tables, all of whose rows the script has inserted itself
+}
+
+// Quick takes the next statement of the script. When unsure it says no.
+func (p *Pace) Quick(s Statement) bool {
+	switch s.Kind {
+	case CreateView, CreateTrigger, DropView, DropTrigger, Savepoint, Release:
+		return true
+	case CreateTable:
+		e := s.Effect()
+		if p.created == nil {
+			p.created = namespace{}
+		}
+		if !e.AsSelect && !e.IfNotExists {
+			p.created[key(false, e.Schema, e.Name)] = true
+		}
+		return !e.AsSelect
+	case CreateIndex:
+		e := s.Effect()
+		return p.created[key(false, e.Schema, e.Table)]
+	case Insert:
+		if insertsValues(s.Text) {
+			return true
+		}
+		p.created = nil
+	case AlterTable:
+		e := s.Effect()
+		if e.Action == RenameTable {
+			p.created = nil
+		}
+		return e.Action == AddColumn && !e.NotNull && !e.Generated && !mentions(s.Text, "CHECK")
+	default:
+		p.created = nil
+	}
+	return false
+}
+
+// insertsValues reports whether an INSERT lists its rows, and none of them is
+// asked for by a query.
+func insertsValues(text string) bool {
+	return !mentions(text, "SELECT") && !mentions(text, "WITH")
+}
+
+// mentions reports whether the keyword is one of the statement's tokens.
+func mentions(text, keyword string) bool {
+	l := &lexer{src: text}
+	for t := l.next(); t != ""; t = l.next() {
+		if t.is(keyword) {
+			return true
+		}
+	}
+	return false
+}
+
 // InTransaction returns "" for a statement that does inside a transaction what
 // it says, and otherwise a short sentence: why not, and what to do instead. What
 // it knows of PRAGMAs was measured (TestInTransactionAgainstSQLite).
@@ -120,9 +180,9 @@ func (s Statement) InTransaction() string {
 	case Begin, Commit, Rollback:
 		return fmt.Sprintf("%s does not belong in a migration; delete it: every upgrade is one transaction already", s.Kind)
 	case Vacuum:
-		return "SQLite refuses VACUUM inside a transaction; delete it, or run the migration without one"
+		return "SQLite refuses VACUUM inside a transaction; delete it, and let the program run it when it has nothing else to do"
 	case Detach:
-		return "SQLite cannot detach a database that is in use by the transaction; delete it, or run the migration without one"
+		return "SQLite cannot detach a database that is in use by the transaction; delete it: the connection is closed after the upgrade"
 	case Pragma:
 		return pragmaInTransaction(s.Effect())
 	}
@@ -132,7 +192,7 @@ func (s Statement) InTransaction() string {
 func pragmaInTransaction(e Effect) string {
 	const (
 		dsn     = "delete it, and set it in the DSN"
-		without = "delete it, or run the migration without a transaction"
+		atBirth = "delete it: it has to be set before the file has its first table, with _pragma in the DSN"
 	)
 	does, cure := "", ""
 	switch e.Name {
@@ -148,7 +208,7 @@ func pragmaInTransaction(e Effect) string {
 	case "temp_store", "temp_store_directory": // as soon as a temporary table exists
 		does, cure = "refuses", dsn
 	case "page_size", "auto_vacuum", "encoding": // possible only before the file has its first page
-		does, cure = "ignores", without
+		does, cure = "ignores", atBirth
 	}
 	if does == "" || !e.HasValue {
 		return ""

@@ -22,7 +22,8 @@ func TestCompatible(t *testing.T) {
 		{"CREATE UNIQUE INDEX i ON t(a)", false},
 		{"CREATE TABLE t(a); CREATE UNIQUE INDEX i ON t(a)", true},
 		{"CREATE UNIQUE INDEX i ON t(a); CREATE TABLE t(a)", false},
-		{"CREATE TABLE IF NOT EXISTS \"T\"(a); CREATE UNIQUE INDEX i ON main.[t](a); INSERT INTO `T` VALUES(1)", true},
+		{"CREATE TABLE \"T\"(a); CREATE UNIQUE INDEX i ON main.[t](a); INSERT INTO `T` VALUES(1)", true},
+		{"CREATE TABLE IF NOT EXISTS t(a); DROP TABLE t", false}, // it may have been there
 		{"CREATE TRIGGER r INSERT ON t BEGIN SELECT 1; END", false},
 		{"CREATE TABLE t(a); CREATE TRIGGER r INSERT ON 'T' BEGIN SELECT 1; END; DROP TRIGGER main.R", true},
 		{"CREATE VIEW v AS SELECT 1; CREATE TRIGGER r INSTEAD OF INSERT ON v BEGIN SELECT 1; END", true},
@@ -226,4 +227,40 @@ func try(t *testing.T, inside bool, setup, stmt, probe string) string {
 		query(ctx, conn, &b, probe, nil)
 	}
 	return b.String()
+}
+
+func TestQuickStatementsNeedNoInterrupt(t *testing.T) {
+	for _, test := range []struct {
+		script string
+		slow   string // the first statement that may take long, "" if none
+	}{
+		{"CREATE TABLE t(a); CREATE INDEX i ON T(a); INSERT INTO t VALUES(1),(2); CREATE VIEW v AS SELECT 1", ""},
+		{"ALTER TABLE t ADD COLUMN b TEXT DEFAULT 'check'", ""},
+		{"CREATE INDEX i ON t(a)", "CREATE INDEX i ON t(a)"},
+		{"CREATE TABLE t AS SELECT 1", "CREATE TABLE t AS SELECT 1"},
+		{"CREATE TABLE t(a); INSERT INTO t SELECT 1;", "INSERT INTO t SELECT 1;"},
+		{"INSERT INTO t VALUES((SELECT 1))", "INSERT INTO t VALUES((SELECT 1))"},
+		{"WITH x AS (SELECT 1) INSERT INTO t VALUES(1)", "WITH x AS (SELECT 1) INSERT INTO t VALUES(1)"},
+		{"ALTER TABLE t ADD COLUMN b CHECK(b > 0)", "ALTER TABLE t ADD COLUMN b CHECK(b > 0)"},
+		{"ALTER TABLE t DROP COLUMN b", "ALTER TABLE t DROP COLUMN b"},
+		{"UPDATE t SET a = 1", "UPDATE t SET a = 1"},
+		{"DROP TABLE t", "DROP TABLE t"},
+		{"CREATE TABLE IF NOT EXISTS t(a); CREATE INDEX i ON t(a)", "CREATE INDEX i ON t(a)"},
+	} {
+		var p Pace
+		slow := ""
+		statements, err := Split(test.script)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range statements {
+			if !p.Quick(s) {
+				slow = s.Text
+				break
+			}
+		}
+		if slow != test.slow {
+			t.Errorf("%s: slow is %q, want %q", test.script, slow, test.slow)
+		}
+	}
 }

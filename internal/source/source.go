@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,12 +28,59 @@ type File struct {
 	Text string // without a byte order mark, lines ending in LF
 }
 
-// The native layouts, mixed freely in one folder.
-var (
-	fileRE       = regexp.MustCompile(`^([0-9]+)_(.+?)(\.up|\.down)?\.sql$`)
-	folderRE     = regexp.MustCompile(`^V([0-9]+)__(.+)$`)
-	repeatableRE = regexp.MustCompile(`^R__(.+)\.sql$`)
+// kind is what the name of a file or folder makes it.
+type kind int
+
+const (
+	other kind = iota
+	up
+	down
+	repeatable
+	folder // V007__add_prefs
 )
+
+// classify reads a name of the native layouts, which are mixed freely in one
+// folder: 0007_add_prefs.sql, 0007_add_prefs.up.sql and .down.sql,
+// R__views.sql, V007__add_prefs/.
+func classify(e fs.DirEntry) (k kind, version, name string) {
+	base := e.Name()
+	if e.IsDir() {
+		if rest, ok := strings.CutPrefix(base, "V"); ok {
+			version, name, ok = strings.Cut(rest, "__")
+			if ok && isDigits(version) && name != "" {
+				return folder, version, name
+			}
+		}
+		return other, "", ""
+	}
+	base, ok := strings.CutSuffix(base, ".sql")
+	if !ok {
+		return other, "", ""
+	}
+	if name, ok := strings.CutPrefix(base, "R__"); ok && name != "" {
+		return repeatable, "", name
+	}
+	version, name, _ = strings.Cut(base, "_")
+	k = up
+	if rest, ok := strings.CutSuffix(name, ".down"); ok {
+		k, name = down, rest
+	} else {
+		name = strings.TrimSuffix(name, ".up")
+	}
+	if !isDigits(version) || name == "" {
+		return other, "", ""
+	}
+	return k, version, name
+}
+
+func isDigits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return s != ""
+}
 
 // Find returns the folder that holds migrations: the root, or else the only
 // one below it that does.
@@ -82,10 +128,8 @@ func Find(fsys fs.FS) (string, error) {
 func hidden(name string) bool { return strings.HasPrefix(name, ".") }
 
 func isMigration(e fs.DirEntry) bool {
-	if e.IsDir() {
-		return folderRE.MatchString(e.Name())
-	}
-	return fileRE.MatchString(e.Name()) || repeatableRE.MatchString(e.Name())
+	k, _, _ := classify(e)
+	return k != other
 }
 
 // Read reads the migrations of a folder in the order in which they are
@@ -96,41 +140,36 @@ func Read(fsys fs.FS, dir string) ([]Migration, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := reader{fsys: fsys, found: map[key]*Migration{}}
+	r := reader{fsys: fsys, found: make([]Migration, 0, len(entries))}
 	for _, e := range entries {
-		name := e.Name()
-		p := path.Join(dir, name)
-		if hidden(name) {
+		if hidden(e.Name()) {
 			continue
 		}
-		if e.IsDir() {
-			if m := folderRE.FindStringSubmatch(name); m != nil {
-				r.folder(p, m[1], m[2])
+		p := path.Join(dir, e.Name())
+		switch k, version, name := classify(e); k {
+		case up, down:
+			if m := r.versioned(p, version, name); m != nil {
+				r.file(m, p, k == down)
 			}
-			continue
-		}
-		if m := fileRE.FindStringSubmatch(name); m != nil {
-			if mig := r.versioned(p, m[1], m[2]); mig != nil {
-				r.file(mig, p, m[3] == ".down")
+		case folder:
+			if m := r.versioned(p, version, name); m != nil {
+				r.folder(m, p)
 			}
-		} else if m := repeatableRE.FindStringSubmatch(name); m != nil {
-			r.file(r.migration(0, m[1]), p, false)
-		} else if strings.HasSuffix(strings.ToLower(name), ".sql") {
-			r.errorf("%s: is no migration's name; use 0001_name.sql, 0001_name.up.sql and 0001_name.down.sql, or R__name.sql for one that is applied again whenever it changes", p)
+		case repeatable:
+			r.found = append(r.found, Migration{Name: name, Up: File{Path: p, Text: r.read(p)}})
+		default:
+			if !e.IsDir() && strings.EqualFold(path.Ext(p), ".sql") {
+				r.errorf("%s: is no migration's name; use 0001_name.sql, 0001_name.up.sql and 0001_name.down.sql, or R__name.sql for one that is applied again whenever it changes", p)
+			}
 		}
 	}
 	return r.result()
 }
 
-// key tells migrations apart: by version, the repeatable ones by name.
-type key struct {
-	version int64
-	name    string
-}
-
+// reader collects what is found and what is wrong with it.
 type reader struct {
 	fsys  fs.FS
-	found map[key]*Migration
+	found []Migration
 	errs  []error
 }
 
@@ -138,40 +177,23 @@ func (r *reader) errorf(format string, args ...any) {
 	r.errs = append(r.errs, fmt.Errorf(format, args...))
 }
 
-func (r *reader) migration(version int64, name string) *Migration {
-	k := key{version: version}
-	if version == 0 {
-		k.name = name
-	}
-	m := r.found[k]
-	if m == nil {
-		m = &Migration{Version: version, Name: name}
-		r.found[k] = m
-	}
-	return m
-}
-
+// versioned returns the migration that a file belongs to. Files of one version
+// usually follow each other, so that looking at the last one is enough; others
+// are found when all have been read.
 func (r *reader) versioned(p, digits, name string) *Migration {
 	version, err := strconv.ParseInt(digits, 10, 64)
 	if err != nil || version < 1 {
 		r.errorf("%s: version %s is not between 1 and %d", p, digits, int64(1<<63-1))
 		return nil
 	}
-	m := r.migration(version, name)
-	if m.Name != name {
-		// 0007_a.up.sql beside 0007_b.down.sql: two that were given one version.
-		r.errorf("%s: version %d is already %s, in %s", p, version, m.Name, cmp.Or(m.Up.Path, m.Down.Path))
-		return nil
+	if n := len(r.found); n == 0 || r.found[n-1].Version != version || r.found[n-1].Name != name {
+		r.found = append(r.found, Migration{Version: version, Name: name})
 	}
-	return m
+	return &r.found[len(r.found)-1]
 }
 
 // folder reads V007__add_prefs/{up.sql,down.sql,metadata.yaml}.
-func (r *reader) folder(p, digits, name string) {
-	m := r.versioned(p, digits, name)
-	if m == nil {
-		return
-	}
+func (r *reader) folder(m *Migration, p string) {
 	entries, err := fs.ReadDir(r.fsys, p)
 	if err != nil {
 		r.errs = append(r.errs, err)
@@ -202,11 +224,7 @@ func (r *reader) file(m *Migration, p string, down bool) {
 		f = &m.Down
 	}
 	if f.Path != "" {
-		what := "version " + strconv.FormatInt(m.Version, 10)
-		if m.Version == 0 {
-			what = "repeatable migration " + m.Name
-		}
-		r.errorf("%s: %s stands in %s already", p, what, f.Path)
+		r.errorf("%s: version %d stands in %s already", p, m.Version, f.Path)
 		return
 	}
 	*f = File{Path: p, Text: r.read(p)}
@@ -231,29 +249,44 @@ func Normalize(text []byte) []byte {
 }
 
 func (r *reader) result() ([]Migration, error) {
-	all := make([]Migration, 0, len(r.found))
+	slices.SortStableFunc(r.found, func(a, b Migration) int {
+		if a.Version == 0 || b.Version == 0 {
+			return cmp.Or(-cmp.Compare(a.Version, b.Version), strings.Compare(a.Name, b.Name))
+		}
+		return cmp.Compare(a.Version, b.Version)
+	})
+	all := r.found[:0]
 	for _, m := range r.found {
+		if n := len(all); n > 0 && m.Version > 0 && all[n-1].Version == m.Version {
+			r.merge(&all[n-1], m)
+		} else {
+			all = append(all, m)
+		}
+	}
+	for _, m := range all {
 		if m.Up.Path == "" {
 			r.errorf("%s: there is no up migration for it", m.Down.Path)
 		}
-		all = append(all, *m)
 	}
 	if len(r.errs) > 0 {
 		slices.SortFunc(r.errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 		return nil, errors.Join(r.errs...)
 	}
-	slices.SortFunc(all, func(a, b Migration) int {
-		switch {
-		case a.Version == 0 && b.Version == 0:
-			return strings.Compare(a.Name, b.Name)
-		case a.Version == 0:
-			return 1
-		case b.Version == 0:
-			return -1
-		case a.Version < b.Version:
-			return -1
-		}
-		return 1
-	})
 	return all, nil
+}
+
+// merge puts the files of one version together, where they may be.
+func (r *reader) merge(m *Migration, more Migration) {
+	file := cmp.Or(more.Up.Path, more.Down.Path)
+	switch {
+	case m.Up.Path != "" && more.Up.Path != "", m.Down.Path != "" && more.Down.Path != "":
+		r.errorf("%s: version %d stands in %s already", file, m.Version, cmp.Or(m.Up.Path, m.Down.Path))
+	case m.Name != more.Name:
+		// 0007_a.up.sql beside 0007_b.down.sql: two that were given one version.
+		r.errorf("%s: version %d is already %s, in %s", file, m.Version, m.Name, cmp.Or(m.Up.Path, m.Down.Path))
+	case m.Up.Path == "":
+		m.Up = more.Up
+	default:
+		m.Down = more.Down
+	}
 }
