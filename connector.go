@@ -26,7 +26,7 @@ import (
 // which [sql.DB.Close] does.
 type Connector struct {
 	config *config
-	wants  []want
+	goal   goal
 	driver driver.Driver
 
 	base driver.Connector // what is handed out comes from here
@@ -116,7 +116,7 @@ func newConnector(c *Connector) (*Connector, error) {
 	if c.config.mode == modeOff {
 		c.ready.Store(true)
 	} else {
-		c.wants = c.config.wants()
+		c.goal = newGoal(c.config)
 	}
 	if c.config.trace == traceQueries {
 		traced := otelsql.WrapDriver(gatedDriver{gated{c}}, otelsql.WithAttributes(keySystem.String("sqlite"), keyNamespace.String(c.config.database)))
@@ -222,7 +222,7 @@ func (c *Connector) look(ctx context.Context) driver.Conn {
 	if err != nil {
 		return nil
 	}
-	if ok, err := probe(ctx, conn, c.wants); err != nil || !ok {
+	if ok, err := c.goal.reached(ctx, conn); err != nil || !ok {
 		conn.Close()
 		return nil
 	}
@@ -260,13 +260,15 @@ func (c *Connector) inMemory(ctx context.Context, conn driver.Conn) bool {
 		return c.config.inMemory
 	}
 	c.place.Do(func() {
-		rows, err := query(ctx, conn, "PRAGMA database_list")
+		// Columns seq, name, file.
+		err := eachRow(ctx, conn, "PRAGMA database_list", func(row []driver.Value) {
+			if text(row[1]) == "main" {
+				c.memory = text(row[2]) == ""
+			}
+		})
 		if err != nil {
-			return
+			c.memory = false // then it is no such database
 		}
-		defer rows.Close()
-		row := make([]driver.Value, len(rows.Columns())) // seq, name, file
-		c.memory = len(row) == 3 && rows.Next(row) == nil && text(row[2]) == ""
 	})
 	return c.memory
 }
@@ -374,7 +376,7 @@ func (c *Connector) bring(ctx context.Context) (driver.Conn, error) {
 func (c *Connector) bringBehind(ctx context.Context, conn driver.Conn, w *waiter) (wrote bool, err error) {
 	upToDate := false
 	err = w.retry(ctx, func() error {
-		ok, err := probe(ctx, conn, c.wants)
+		ok, err := c.goal.reached(ctx, conn)
 		upToDate = ok && err == nil
 		if isBusy(err) {
 			return err
@@ -384,7 +386,7 @@ func (c *Connector) bringBehind(ctx context.Context, conn driver.Conn, w *waiter
 	if err != nil || upToDate {
 		return false, err
 	}
-	_, wrote, err = c.config.upgrade(ctx, conn, w)
+	_, wrote, err = c.config.upgrade(ctx, conn, w, &c.goal)
 	return wrote, err
 }
 

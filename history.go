@@ -24,35 +24,64 @@ const (
 	statusRolledBack = "rolled_back"
 )
 
-// want is the state that a set has in a database that is up to date.
-type want struct{ set, digest string }
+// A goal is what a database that is up to date says of itself.
+type goal struct {
+	sets     []setState
+	appID    int32
+	hasAppID bool
+}
 
-const probeQuery = "SELECT set_name, digest FROM migratingsqlite_state"
+// setState is a row of migratingsqlite_state.
+type setState struct{ set, digest string }
 
-// probe reports whether the database is up to date. It is all that an
-// up-to-date database costs, so it goes to the wrapped driver directly. On an
-// error the database may be new, or busy, or not a database: the caller finds
-// out.
-func probe(ctx context.Context, conn driver.Conn, wants []want) (bool, error) {
-	rows, err := query(ctx, conn, probeQuery)
-	if err != nil {
-		return false, err
+func newGoal(c *config) goal {
+	g := goal{appID: c.appID, hasAppID: c.hasAppID}
+	g.sets = append(g.sets, setState{ownSet, bookkeeping().digest})
+	for _, s := range c.sets {
+		g.sets = append(g.sets, setState{s.name, s.digestAt(c.to)})
 	}
-	defer rows.Close()
+	return g
+}
+
+const stateQuery = "SELECT set_name, digest FROM migratingsqlite_state"
+
+// reached probes the database. That is all that an up-to-date one costs, so it
+// goes to the wrapped driver directly. On an error the database may be new, or
+// busy, or not a database: the caller finds out.
+func (g *goal) reached(ctx context.Context, conn driver.Conn) (bool, error) {
 	met := 0
-	var row [2]driver.Value
-	for {
-		switch err := rows.Next(row[:]); err {
-		case nil:
-		case io.EOF:
-			return met == len(wants), nil
-		default:
-			return false, err
-		}
-		for _, w := range wants {
-			if text(row[0]) == w.set && text(row[1]) == w.digest {
+	err := eachRow(ctx, conn, stateQuery, func(row []driver.Value) {
+		for _, s := range g.sets {
+			if text(row[0]) == s.set && text(row[1]) == s.digest {
 				met++
 			}
+		}
+	})
+	if err != nil || met != len(g.sets) || !g.hasAppID {
+		return err == nil && met == len(g.sets), err
+	}
+	ok := false
+	err = eachRow(ctx, conn, "PRAGMA application_id", func(row []driver.Value) { ok = row[0] == int64(g.appID) })
+	return ok, err
+}
+
+// eachRow calls f with every row of a query of at most three columns.
+func eachRow(ctx context.Context, conn driver.Conn, q string, f func([]driver.Value)) error {
+	rows, err := query(ctx, conn, q)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var row [3]driver.Value
+	n := len(rows.Columns())
+	for {
+		switch err := rows.Next(row[:n]); err {
+		case nil:
+			f(row[:n])
+		case io.EOF:
+			return nil
+		default:
+			return err
 		}
 	}
 }
@@ -186,7 +215,7 @@ func readBooks(ctx context.Context, conn *sql.Conn) (*books, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the history: %w", err)
 	}
-	err = each(ctx, conn, probeQuery, func(rows *sql.Rows) error {
+	err = each(ctx, conn, stateQuery, func(rows *sql.Rows) error {
 		var set, digest string
 		err := rows.Scan(&set, &digest)
 		b.digests[set] = digest

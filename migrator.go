@@ -169,7 +169,8 @@ func (m *Migrator) Up(ctx context.Context) (*Result, error) {
 	w := &waiter{budget: m.config.timeout}
 	var report *report
 	err := m.with(ctx, m.gate, w, func(conn driver.Conn) (err error) {
-		report, _, err = m.config.upgrade(ctx, conn, w)
+		goal := newGoal(m.config)
+		report, _, err = m.config.upgrade(ctx, conn, w, &goal)
 		return err
 	})
 	if err != nil {

@@ -19,7 +19,7 @@ type run struct {
 	raw    driver.Conn
 	conn   *session
 	wait   *waiter
-	wants  []want
+	goal   *goal
 	tel    telemetry
 	plan   *plan // the newest
 	report report
@@ -47,8 +47,8 @@ var errSuperseded = errors.New("another connection has upgraded the database")
 // upgrade brings the database behind a connection up to date. It reports
 // whether it had to write, so that the connection has been used for more than
 // looking. An error says in what state the database is.
-func (c *config) upgrade(ctx context.Context, raw driver.Conn, w *waiter) (rep *report, wrote bool, err error) {
-	r := &run{config: c, raw: raw, wait: w, wants: c.wants(), tel: telemetry{config: c, start: time.Now()}}
+func (c *config) upgrade(ctx context.Context, raw driver.Conn, w *waiter, g *goal) (rep *report, wrote bool, err error) {
+	r := &run{config: c, raw: raw, wait: w, goal: g, tel: telemetry{config: c, start: time.Now()}}
 	r.conn, err = newSession(ctx, raw)
 	if err != nil {
 		return nil, false, err
@@ -115,27 +115,24 @@ func (r *run) write(ctx context.Context) error {
 		return r.plan.refusal
 	}
 	if r.config.mode == modeCheck {
-		return r.pendingError("_migrate=check does not apply them")
+		return r.pendingError("_migrate=check does not apply it")
 	}
 	restore, err := r.settings(ctx)
 	if err != nil {
 		return err
 	}
 	defer restore()
-	if err := r.lock(ctx); err != nil {
-		return err
-	}
-	err = r.transact(ctx)
-	if err == nil {
-		return nil
-	}
-	r.conn.exec(context.WithoutCancel(ctx), "ROLLBACK")
-	var m *MigrationError
-	if errors.As(err, &m) && context.Cause(ctx) == nil {
-		r.recordFailure(ctx, m)
+	if err = r.lock(ctx); err == nil {
+		if err = r.transact(ctx); err != nil {
+			r.conn.exec(context.WithoutCancel(ctx), "ROLLBACK")
+			var m *MigrationError
+			if errors.As(err, &m) && context.Cause(ctx) == nil {
+				r.recordFailure(ctx, m)
+			}
+		}
 	}
 	if sqliteCode(err) == sqliteReadOnly {
-		return r.pendingError("the database is read-only: " + causeText(err))
+		return r.pendingError("the database is read-only")
 	}
 	return err
 }
@@ -149,11 +146,14 @@ func (r *run) pendingError(why string) error {
 			}
 		}
 	}
-	if len(names) > 3 {
-		names = append(names[:1], "…", names[len(names)-1])
+	pending := "the books are behind"
+	switch n := len(names); {
+	case n == 1:
+		pending = "migration " + names[0] + " is pending"
+	case n > 1:
+		pending = fmt.Sprintf("%d migrations are pending, %s to %s", n, names[0], names[n-1])
 	}
-	return refuse(ErrPending, "%d migrations are pending (%s) and %s; open it once where it can be written, with _migrate=on",
-		r.plan.pending(), strings.Join(names, ", "), why)
+	return refuse(ErrPending, "%s and %s; open it once where it can be written, with _migrate=on", pending, why)
 }
 
 // settings makes the connection ready for a run, and returns what puts it back:
@@ -203,7 +203,7 @@ func (r *run) lock(ctx context.Context) error {
 		if err := r.wait.wait(ctx, err); err != nil {
 			return err
 		}
-		if ok, _ := probe(ctx, r.raw, r.wants); ok {
+		if ok, _ := r.goal.reached(ctx, r.raw); ok {
 			return errSuperseded
 		}
 	}
@@ -232,7 +232,6 @@ func (r *run) transact(ctx context.Context) error {
 	case r.plan.refusal != nil:
 		return r.plan.refusal
 	case !r.plan.writes():
-		r.conn.exec(context.WithoutCancel(ctx), "ROLLBACK")
 		return errSuperseded
 	}
 	if r.tel.span.IsRecording() {
@@ -449,14 +448,4 @@ func (r *run) recordInside(ctx context.Context, failed done) error {
 		return err
 	}
 	return r.conn.exec(context.WithoutCancel(ctx), "COMMIT")
-}
-
-// wants lists the states of an up-to-date database.
-func (c *config) wants() []want {
-	wants := make([]want, 1, len(c.sets)+1)
-	wants[0] = want{ownSet, bookkeeping().digest}
-	for _, s := range c.sets {
-		wants = append(wants, want{s.name, s.digestAt(c.to)})
-	}
-	return wants
 }
