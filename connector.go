@@ -45,6 +45,7 @@ type Connector struct {
 
 	mu      sync.Mutex    // protects what follows
 	flight  *flight       // the run under way that newcomers join
+	waiting int           // callers that wait for a run
 	spares  []driver.Conn // made by runs, not handed out yet
 	failure error         // of the last run, answered again until then
 	until   time.Time
@@ -170,7 +171,10 @@ func (c *Connector) Close() error {
 func (c *Connector) connect(ctx context.Context) (driver.Conn, error) {
 	for {
 		if err := context.Cause(c.ctx); err != nil {
-			return nil, err
+			return nil, c.explain(err)
+		}
+		if conn := c.spare(); conn != nil {
+			return conn, nil
 		}
 		if c.ready.Load() {
 			return c.open(ctx)
@@ -181,21 +185,28 @@ func (c *Connector) connect(ctx context.Context) (driver.Conn, error) {
 		if conn := c.look(ctx); conn != nil {
 			return conn, nil
 		}
-		f, err := c.join(ctx)
-		if err != nil {
+		if err := c.await(ctx); err != nil {
 			return nil, err
 		}
-		select {
-		case <-f.done:
-		case <-ctx.Done():
-			return nil, c.explain(fmt.Errorf("gave up waiting for the upgrade, which goes on: %w", context.Cause(ctx)))
-		}
-		if f.err != nil {
-			return nil, f.err
-		}
-		if conn := c.spare(); conn != nil {
-			return conn, nil
-		}
+	}
+}
+
+// await waits for a run, which it starts if there is none.
+func (c *Connector) await(ctx context.Context) error {
+	f, err := c.join(ctx)
+	if err != nil {
+		return c.explain(err)
+	}
+	defer func() {
+		c.mu.Lock()
+		c.waiting--
+		c.mu.Unlock()
+	}()
+	select {
+	case <-f.done:
+		return f.err
+	case <-ctx.Done():
+		return c.explain(fmt.Errorf("gave up waiting for the upgrade, which goes on: %w", context.Cause(ctx)))
 	}
 }
 
@@ -218,25 +229,49 @@ func (c *Connector) open(ctx context.Context) (driver.Conn, error) {
 // look returns a connection if the database is up to date. It is the fast way,
 // without a goroutine; whatever is in the way, a run deals with it.
 func (c *Connector) look(ctx context.Context) driver.Conn {
-	conn, err := c.gate.Connect(ctx)
+	conn, err := c.connectGate(ctx)
 	if err != nil {
 		return nil
 	}
-	if ok, err := c.goal.reached(ctx, conn); err != nil || !ok {
+	if ok, err := c.goal.reached(ctx, conn.Conn); err != nil || !ok {
 		conn.Close()
 		return nil
 	}
-	conn, err = c.pass(ctx, conn)
+	passed, err := c.pass(ctx, conn)
 	if err != nil {
 		return nil
 	}
-	return conn
+	return passed
+}
+
+// gateConn is a connection of the gate. It does not wait for locks.
+type gateConn struct {
+	driver.Conn
+	busyTimeout string // the statement that makes it wait as the program wants it; "" if it need not
+}
+
+// connectGate opens a connection for the gate.
+func (c *Connector) connectGate(ctx context.Context) (*gateConn, error) {
+	conn, err := c.gate.Connect(ctx)
+	if err != nil || !c.wrapped {
+		return &gateConn{conn, c.config.busyTimeout}, err
+	}
+	var ms int64
+	err = eachRow(ctx, conn, "PRAGMA busy_timeout", func(row []driver.Value) { ms, _ = row[0].(int64) })
+	if err == nil && ms > 0 {
+		err = eachRow(ctx, conn, "PRAGMA busy_timeout = 0", func([]driver.Value) {})
+	}
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return &gateConn{conn, fmt.Sprintf("PRAGMA busy_timeout = %d", ms)}, nil
 }
 
 // pass makes a connection of the gate, on a database that is up to date, one
 // to be handed out.
-func (c *Connector) pass(ctx context.Context, conn driver.Conn) (driver.Conn, error) {
-	memory := c.inMemory(ctx, conn)
+func (c *Connector) pass(ctx context.Context, conn *gateConn) (driver.Conn, error) {
+	memory := c.inMemory(ctx, conn.Conn)
 	if !memory {
 		c.ready.Store(true)
 	}
@@ -244,13 +279,13 @@ func (c *Connector) pass(ctx context.Context, conn driver.Conn) (driver.Conn, er
 		conn.Close() // it lacks the DSN's PRAGMAs
 		return c.base.Connect(ctx)
 	}
-	if c.config.busyTimeout != "" && !c.wrapped {
-		if _, err := conn.(driver.ExecerContext).ExecContext(ctx, c.config.busyTimeout, nil); err != nil {
+	if conn.busyTimeout != "" {
+		if err := eachRow(ctx, conn.Conn, conn.busyTimeout, func([]driver.Value) {}); err != nil {
 			conn.Close()
 			return nil, err
 		}
 	}
-	return conn, nil
+	return conn.Conn, nil
 }
 
 // inMemory reports whether the database lives as long as its connections.
@@ -292,6 +327,7 @@ func (c *Connector) join(ctx context.Context) (*flight, error) {
 	if err := context.Cause(c.ctx); err != nil {
 		return nil, err
 	}
+	c.waiting++
 	if c.flight != nil {
 		return c.flight, nil
 	}
@@ -325,7 +361,11 @@ func (c *Connector) land(f *flight, conn driver.Conn, err error) {
 		}
 	} else {
 		c.pause = 0
-		c.spares = append(c.spares, conn)
+		if len(c.spares) < max(c.waiting, 1) {
+			c.spares = append(c.spares, conn)
+		} else {
+			conn.Close() // of a private database in memory that nobody waits for
+		}
 	}
 	if c.flight == f {
 		c.flight = nil
@@ -348,20 +388,20 @@ func (c *Connector) spare() (conn driver.Conn) {
 func (c *Connector) bring(ctx context.Context) (driver.Conn, error) {
 	w := &waiter{budget: c.config.timeout}
 	for range 5 {
-		var conn driver.Conn
+		var conn *gateConn
 		err := w.retry(ctx, func() (err error) {
-			conn, err = c.gate.Connect(ctx)
+			conn, err = c.connectGate(ctx)
 			return err
 		})
 		if err != nil {
 			return nil, c.config.cannotOpen(err)
 		}
-		wrote, err := c.bringBehind(ctx, conn, w)
+		wrote, err := c.bringBehind(ctx, conn.Conn, w)
 		if err != nil {
 			conn.Close()
 			return nil, err
 		}
-		if !wrote || c.inMemory(ctx, conn) {
+		if !wrote || c.inMemory(ctx, conn.Conn) {
 			return c.pass(ctx, conn)
 		}
 		if err := conn.Close(); err != nil {
@@ -401,8 +441,5 @@ func (c *config) cannotOpen(err error) error {
 }
 
 func (c *Connector) explain(err error) error {
-	if err == errClosed {
-		return err
-	}
 	return fmt.Errorf("migratingsqlite: %s: %w%s", c.config.database, err, hint(err))
 }

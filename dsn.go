@@ -358,11 +358,8 @@ func (c *config) parseDSN(dsn string) (own []keyValue, err error) {
 	}
 	c.dsn = joinQuery(name, base)
 	c.gateDSN = joinQuery(name, gate)
-	switch {
-	case len(busy) > 1: // which one wins is the wrapped driver's affair
-		c.gateDSN = c.dsn
-	case len(busy) == 1:
-		c.busyTimeout = "PRAGMA busy_timeout = " + busy[0]
+	if n := len(busy); n > 0 {
+		c.busyTimeout = "PRAGMA busy_timeout = " + busy[n-1]
 	}
 	return own, nil
 }

@@ -37,8 +37,7 @@ var (
 
 var (
 	errEmptyDSN = errors.New("migratingsqlite: the DSN is empty; name a database, such as file:app.db")
-	errClosed   = errors.New("migratingsqlite: the database was closed")
-	errSpentTx  = errors.New("migratingsqlite: the transaction of this migration has ended")
+	errClosed   = errors.New("the database was closed")
 )
 
 // A MigrationError says which migration failed, and where. Err is the cause:
@@ -155,6 +154,10 @@ const (
 // hint says what to do about an error that does not say it by itself.
 func hint(err error) string {
 	switch sqliteCode(err) {
+	case sqliteReadOnly:
+		if !errors.Is(err, ErrPending) {
+			return "; may this program write to the database's folder? A write-ahead log needs that even for reading"
+		}
 	case sqliteFull:
 		return "; make room on the disk, then open it again"
 	case sqliteIOErr:
@@ -192,6 +195,15 @@ func sqliteCode(err error) int {
 		return sqliteProtocol
 	}
 	return 0
+}
+
+// readOnlyText says what cannot be written.
+func readOnlyText(err error) string {
+	var e *sqlite.Error
+	if errors.As(err, &e) && e.Code() == 1544 { // SQLITE_READONLY_DIRECTORY
+		return "the folder of the database is read-only"
+	}
+	return "the database is read-only"
 }
 
 // isBusy reports whether another connection is in the way, so that the same

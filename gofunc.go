@@ -2,62 +2,56 @@ package migratingsqlite
 
 import (
 	"context"
-	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"runtime/debug"
 	"sync"
 
 	"github.com/migratingsqlite/migratingsqlite/internal/script"
 )
 
-// errLeft is the error of a Go migration that ended its goroutine.
-var errLeft = errors.New("the function ended its goroutine (runtime.Goexit, or FailNow in a test)")
+var (
+	// errLeft is the error of a Go migration that ended its goroutine.
+	errLeft = errors.New("the function ended its goroutine (runtime.Goexit, or FailNow in a test)")
+	errOver = errors.New("migratingsqlite: the migration that this Tx was for has ended")
+)
 
-// funcTx is the [Tx] of one Go migration. It keeps the migration inside the
-// transaction: statements that would end it are refused, and when SQLite has
-// ended it (INSERT OR ROLLBACK, a full disk) nothing more gets through, since
-// it would be committed at once.
-type funcTx struct {
-	conn *session
-	ctx  context.Context // of the migration: ends with it
-	stop context.CancelFunc
-
-	mu         sync.Mutex
-	broken     error       // why nothing more gets through
-	open       []*sql.Rows // those that may be open still
-	statements int
-	rows       int64
-}
-
-const savepoint = "migratingsqlite_func"
-
-// callFunc runs a Go migration.
-func callFunc(ctx context.Context, conn *session, f MigrateFunc) (statements int, rows int64, err error) {
-	if err := conn.exec(ctx, "SAVEPOINT "+savepoint); err != nil {
+// callFunc runs a Go migration on a session of its own, behind a guard.
+func callFunc(ctx context.Context, s *session, f MigrateFunc) (statements int, rows int64, err error) {
+	const savepoint = "migratingsqlite_func"
+	if err := s.exec(ctx, "SAVEPOINT "+savepoint); err != nil {
 		return 0, 0, err
 	}
-	tx := &funcTx{conn: conn}
-	tx.ctx, tx.stop = context.WithCancel(context.WithValue(ctx, funcTxKey{}, tx))
-	err = guarded(tx.ctx, tx, f)
-	broken := tx.end()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	g := &guard{ctx: ctx, conn: lent{s.raw}, open: map[io.Closer]bool{}}
+	own, err := lend(ctx, s.raw, guardedConn{g})
+	if err != nil {
+		return 0, 0, err
+	}
+	// Only the methods of Tx: one could commit with those of *sql.Conn.
+	err = call(ctx, struct{ Tx }{own.Conn}, f)
+	broken := g.end()
+	own.db.Close() // own.Conn would wait for rows that the function left open
 	switch {
-	case broken != nil && err != nil:
+	case broken != nil && err != nil && !errors.Is(err, broken):
 		err = fmt.Errorf("%w (the function returned: %w)", broken, err)
 	case broken != nil:
 		err = broken
 	case err == nil:
 		// The savepoint is gone if the transaction is.
-		if err = conn.exec(ctx, "RELEASE "+savepoint); err != nil {
+		if err = s.exec(ctx, "RELEASE "+savepoint); err != nil {
 			err = fmt.Errorf("the function's transaction is not there any more: %w", err)
 		}
 	}
-	return tx.statements, tx.rows, err
+	return g.statements, g.rows, err
 }
 
-// guarded calls the function and turns a panic into an error. The function
-// runs in a goroutine of its own, since it may end that.
-func guarded(ctx context.Context, tx Tx, f MigrateFunc) error {
+// call calls the function in a goroutine of its own, since it may end that,
+// and turns a panic into an error.
+func call(ctx context.Context, tx Tx, f MigrateFunc) error {
 	result := make(chan error, 1)
 	go func() {
 		err := errLeft
@@ -72,138 +66,220 @@ func guarded(ctx context.Context, tx Tx, f MigrateFunc) error {
 	return <-result
 }
 
-// end makes the transaction useless and closes what the function has left
-// open: an open query would lock its tables for the next migration.
-func (t *funcTx) end() (broken error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	broken, t.broken = t.broken, errSpentTx
-	t.stop()
-	for _, rows := range t.open {
-		rows.Close()
+// A guard keeps a Go migration inside the transaction of the run. It sits
+// between database/sql and the driver, so that nothing gets past it: statements
+// that would end the transaction are refused; once SQLite has ended it (INSERT
+// OR ROLLBACK, an interrupted write, a full disk) nothing more gets through,
+// since it would be committed at once; and when the function has returned, what
+// it left open is closed, since an open query locks its tables.
+type guard struct {
+	ctx  context.Context // of the migration
+	conn lent
+
+	mu         sync.Mutex // held during each call of the driver
+	broken     error      // why nothing more gets through
+	open       map[io.Closer]bool
+	statements int
+	rows       int64
+}
+
+// do makes a call of the driver. A context that never ends is no reason to go
+// on when the database is closed.
+func (g *guard) do(ctx context.Context, f func(context.Context) error) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.broken != nil {
+		return g.broken
 	}
+	if ctx.Done() == nil {
+		ctx = g.ctx
+	}
+	err := f(ctx)
+	if err == nil || err == io.EOF || err == driver.ErrSkip {
+		return err
+	}
+	// BEGIN fails inside a transaction. If it does not, there was none left.
+	if g.exec("BEGIN") == nil {
+		g.exec("ROLLBACK")
+		g.broken = fmt.Errorf("SQLite rolled the transaction back: %w", err)
+		return g.broken
+	}
+	return err
+}
+
+func (g *guard) exec(statement string) error {
+	rows, err := query(context.Background(), g.conn.Conn, statement)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	if err := rows.Next(make([]driver.Value, len(rows.Columns()))); err != io.EOF {
+		return err
+	}
+	return nil
+}
+
+// admit refuses statements that would end the transaction. The function may
+// ignore the error; the run must not.
+func (g *guard) admit(text string) error {
+	for sc := script.NewScanner(text); ; {
+		st, ok := sc.Next()
+		if !ok {
+			g.statements++
+			return nil
+		}
+		if why := st.InTransaction(); why != "" {
+			g.broken = errors.New(why)
+			return g.broken
+		}
+	}
+}
+
+func (g *guard) end() (broken error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	broken, g.broken = g.broken, errOver
+	for c := range g.open {
+		if rows, ok := c.(driver.Rows); ok { // before the statements that they are of
+			rows.Close()
+			delete(g.open, c)
+		}
+	}
+	for c := range g.open {
+		c.Close()
+	}
+	clear(g.open)
 	return broken
 }
 
-// begin checks a statement and joins its context with the migration's.
-func (t *funcTx) begin(ctx context.Context, query string) (context.Context, context.CancelFunc, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	err := t.broken
-	for sc := script.NewScanner(query); err == nil; {
-		st, ok := sc.Next()
-		if !ok {
-			break
-		}
-		if why := st.InTransaction(); why != "" {
-			// The function may ignore an error; the run must not.
-			t.broken = errors.New(why)
-			err = t.broken
-		}
+// close closes rows or a statement, unless end has done it.
+func (g *guard) close(c io.Closer) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.open[c] {
+		return nil
 	}
-	ctx, cancel := t.join(ctx)
-	return ctx, cancel, err
+	delete(g.open, c)
+	return c.Close()
 }
 
-// join returns a context that also ends with the migration.
-func (t *funcTx) join(ctx context.Context) (context.Context, context.CancelFunc) {
-	switch {
-	case ctx.Value(funcTxKey{}) == t: // the migration's, or one made of it
-		return ctx, func() {}
-	case ctx.Done() == nil:
-		return t.ctx, func() {}
+func (g *guard) affected(r driver.Result) {
+	if n, err := r.RowsAffected(); err == nil {
+		g.rows += n
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	stop := context.AfterFunc(t.ctx, cancel)
-	return ctx, func() { stop(); cancel() }
 }
 
-type funcTxKey struct{}
+type guardedConn struct{ *guard }
 
-// after looks, behind an error, whether the transaction is still there.
-func (t *funcTx) after(err error) error {
-	if err == nil || t.conn.exec(context.WithoutCancel(t.ctx), "BEGIN") != nil {
-		return err // BEGIN fails inside a transaction
-	}
-	t.conn.exec(context.WithoutCancel(t.ctx), "ROLLBACK")
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.broken == nil {
-		t.broken = fmt.Errorf("SQLite rolled the transaction back: %w", err)
-	}
-	return t.broken
+func (c guardedConn) Close() error              { return nil }
+func (c guardedConn) Begin() (driver.Tx, error) { return nil, errors.New("use BeginTx") }
+func (c guardedConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
+	return c.conn.BeginTx(ctx, o)
+}
+func (c guardedConn) CheckNamedValue(v *driver.NamedValue) error { return c.conn.CheckNamedValue(v) }
+
+func (c guardedConn) Prepare(q string) (driver.Stmt, error) {
+	return c.PrepareContext(context.Background(), q)
 }
 
-func (t *funcTx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	ctx, cancel, err := t.begin(ctx, query)
-	defer cancel()
-	if err != nil {
-		return nil, err
-	}
-	res, err := t.conn.ExecContext(ctx, query, args...)
-	if err != nil {
-		return nil, t.after(err)
-	}
-	t.statements++
-	if n, err := res.RowsAffected(); err == nil {
-		t.rows += n
-	}
-	return res, nil
-}
-
-func (t *funcTx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	// Closing the rows, at the latest in end, frees the context.
-	ctx, cancel, err := t.begin(ctx, query)
-	if err != nil {
-		cancel()
-		return nil, err
-	}
-	rows, err := t.conn.QueryContext(ctx, query, args...)
-	if err != nil {
-		cancel()
-		return nil, t.after(err)
-	}
-	t.statements++
-	t.keep(rows)
-	return rows, nil
-}
-
-func (t *funcTx) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	// The row's Scan needs the context, which ends with the migration.
-	ctx, cancel, err := t.begin(ctx, query)
-	if err != nil {
-		// A row cannot be made to hold an error; the run reports the real one.
-		cancel()
-		ctx, cancel = context.WithCancel(ctx)
-		cancel()
-	}
-	t.statements++
-	return t.conn.QueryRowContext(ctx, query, args...)
-}
-
-func (t *funcTx) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
-	ctx, cancel, err := t.begin(ctx, query)
-	defer cancel()
-	if err != nil {
-		return nil, err
-	}
-	t.statements++
-	return t.conn.PrepareContext(ctx, query)
-}
-
-// keep remembers rows that end must close, and forgets closed ones as often as
-// their number doubles.
-func (t *funcTx) keep(rows *sql.Rows) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if len(t.open) == cap(t.open) {
-		stillOpen := t.open[:0]
-		for _, r := range t.open {
-			if _, err := r.Columns(); err == nil { // an error says that they are closed
-				stillOpen = append(stillOpen, r)
+func (c guardedConn) PrepareContext(ctx context.Context, q string) (driver.Stmt, error) {
+	var st driver.Stmt
+	err := c.do(ctx, func(ctx context.Context) (err error) {
+		if err = c.admit(q); err == nil {
+			if st, err = c.conn.PrepareContext(ctx, q); err == nil {
+				c.open[st] = true
 			}
 		}
-		t.open = stillOpen
+		return err
+	})
+	return guardedStmt{st, c.guard}, err
+}
+
+func (c guardedConn) ExecContext(ctx context.Context, q string, args []driver.NamedValue) (res driver.Result, err error) {
+	err = c.do(ctx, func(ctx context.Context) (err error) {
+		if err = c.admit(q); err == nil {
+			if res, err = c.conn.ExecContext(ctx, q, args); err == nil {
+				c.affected(res)
+			}
+		}
+		return err
+	})
+	return res, err
+}
+
+func (c guardedConn) QueryContext(ctx context.Context, q string, args []driver.NamedValue) (driver.Rows, error) {
+	var rows driver.Rows
+	err := c.do(ctx, func(ctx context.Context) (err error) {
+		if err = c.admit(q); err == nil {
+			if rows, err = c.conn.QueryContext(ctx, q, args); err == nil {
+				c.open[rows] = true
+			}
+		}
+		return err
+	})
+	return guardedRows{rows, c.guard}, err
+}
+
+type guardedStmt struct {
+	driver.Stmt
+	*guard
+}
+
+func (s guardedStmt) Close() error { return s.close(s.Stmt) }
+
+func (s guardedStmt) CheckNamedValue(v *driver.NamedValue) error {
+	if c, ok := s.Stmt.(driver.NamedValueChecker); ok {
+		return c.CheckNamedValue(v)
 	}
-	t.open = append(t.open, rows)
+	return s.conn.CheckNamedValue(v)
+}
+
+func (s guardedStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (res driver.Result, err error) {
+	err = s.do(ctx, func(ctx context.Context) (err error) {
+		if st, ok := s.Stmt.(driver.StmtExecContext); ok {
+			res, err = st.ExecContext(ctx, args)
+		} else {
+			res, err = s.Stmt.Exec(values(args)) //nolint:staticcheck // what such a driver has
+		}
+		if err == nil {
+			s.affected(res)
+		}
+		return err
+	})
+	return res, err
+}
+
+func (s guardedStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	var rows driver.Rows
+	err := s.do(ctx, func(ctx context.Context) (err error) {
+		if st, ok := s.Stmt.(driver.StmtQueryContext); ok {
+			rows, err = st.QueryContext(ctx, args)
+		} else {
+			rows, err = s.Stmt.Query(values(args)) //nolint:staticcheck // what such a driver has
+		}
+		if err == nil {
+			s.open[rows] = true
+		}
+		return err
+	})
+	return guardedRows{rows, s.guard}, err
+}
+
+func values(args []driver.NamedValue) []driver.Value {
+	v := make([]driver.Value, len(args))
+	for i, a := range args {
+		v[i] = a.Value
+	}
+	return v
+}
+
+type guardedRows struct {
+	driver.Rows
+	*guard
+}
+
+func (r guardedRows) Close() error { return r.close(r.Rows) }
+
+func (r guardedRows) Next(dest []driver.Value) error {
+	return r.do(r.ctx, func(context.Context) error { return r.Rows.Next(dest) })
 }

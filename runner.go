@@ -117,7 +117,7 @@ func (r *run) write(ctx context.Context) error {
 	if r.config.mode == modeCheck {
 		return r.pendingError("_migrate=check does not apply it")
 	}
-	restore, err := r.settings(ctx)
+	restore, err := r.withoutForeignKeys(ctx)
 	if err != nil {
 		return err
 	}
@@ -132,7 +132,7 @@ func (r *run) write(ctx context.Context) error {
 		}
 	}
 	if sqliteCode(err) == sqliteReadOnly {
-		return r.pendingError("the database is read-only")
+		return r.pendingError(readOnlyText(err))
 	}
 	return err
 }
@@ -156,34 +156,23 @@ func (r *run) pendingError(why string) error {
 	return refuse(ErrPending, "%s and %s; open it once where it can be written, with _migrate=on", pending, why)
 }
 
-// settings makes the connection ready for a run, and returns what puts it back:
-//   - foreign keys are not enforced, since a table rebuild under enforcement
-//     deletes child rows through ON DELETE CASCADE; they are checked before the
-//     commit instead. SQLite ignores this PRAGMA inside a transaction.
-//   - no busy timeout: the waiter waits.
-func (r *run) settings(ctx context.Context) (restore func(), err error) {
-	var changed []string
-	restore = func() {
-		for _, statement := range changed {
-			r.conn.exec(context.WithoutCancel(ctx), statement)
-		}
+// withoutForeignKeys turns the enforcement of foreign keys off and returns what
+// turns it on again, if it was. A table rebuild under enforcement deletes child
+// rows through ON DELETE CASCADE; the run checks the keys before it commits
+// instead. SQLite ignores the PRAGMA inside a transaction.
+func (r *run) withoutForeignKeys(ctx context.Context) (restore func(), err error) {
+	on, err := r.conn.number(ctx, "PRAGMA foreign_keys")
+	if err == nil && on != 0 {
+		err = r.conn.exec(ctx, "PRAGMA foreign_keys = OFF")
 	}
-	for _, name := range []string{"foreign_keys", "busy_timeout"} {
-		value, err := r.conn.number(ctx, "PRAGMA "+name)
-		if err == nil && value != 0 {
-			changed = append(changed, fmt.Sprintf("PRAGMA %s = %d", name, value))
-			// busy_timeout answers with a row, and some drivers want it read.
-			_, err = r.conn.number(ctx, "PRAGMA "+name+" = 0")
-			if noRows(err) {
-				err = nil
-			}
-		}
-		if err != nil {
-			restore()
-			return nil, fmt.Errorf("PRAGMA %s: %w", name, err)
-		}
+	if err != nil {
+		return nil, fmt.Errorf("PRAGMA foreign_keys: %w", err)
 	}
-	return restore, nil
+	return func() {
+		if on != 0 {
+			r.conn.exec(context.WithoutCancel(ctx), "PRAGMA foreign_keys = ON")
+		}
+	}, nil
 }
 
 // lock takes the write lock. While another connection has it, that one is
@@ -191,6 +180,7 @@ func (r *run) settings(ctx context.Context) (restore func(), err error) {
 func (r *run) lock(ctx context.Context) error {
 	waited := r.wait.spent
 	for {
+		start := time.Now()
 		err := r.begin(ctx)
 		if err == nil {
 			r.report.LockWait = r.wait.spent - waited
@@ -200,7 +190,7 @@ func (r *run) lock(ctx context.Context) error {
 		if !isBusy(err) {
 			return fmt.Errorf("BEGIN IMMEDIATE: %w", err)
 		}
-		if err := r.wait.wait(ctx, err); err != nil {
+		if err := r.wait.wait(ctx, start, err); err != nil {
 			return err
 		}
 		if ok, _ := r.goal.reached(ctx, r.raw); ok {
@@ -217,8 +207,7 @@ func (r *run) begin(ctx context.Context) error {
 	start := time.Now()
 	err := r.conn.exec(tryCtx, "BEGIN IMMEDIATE")
 	if err != nil && ctx.Err() == nil && tryCtx.Err() != nil {
-		r.wait.spent += time.Since(start)
-		return r.wait.wait(ctx, err)
+		return r.wait.wait(ctx, start, err)
 	}
 	return err
 }
@@ -238,10 +227,10 @@ func (r *run) transact(ctx context.Context) error {
 		r.tel.span.SetAttributes(r.tel.planned(r.plan)...)
 	}
 	checkKeys := r.plan.mayBreakKeys()
-	var before violations
+	before := &violations{}
 	if checkKeys && !r.plan.empty {
 		var err error
-		if before, err = foreignKeyViolations(ctx, r.conn); err != nil {
+		if before, err = findViolations(ctx, r.conn); err != nil {
 			return fmt.Errorf("checking foreign keys before the upgrade: %w", err)
 		}
 	}
@@ -256,7 +245,7 @@ func (r *run) transact(ctx context.Context) error {
 		}
 	}
 	if checkKeys {
-		after, err := foreignKeyViolations(ctx, r.conn)
+		after, err := findViolations(ctx, r.conn)
 		if err != nil {
 			return fmt.Errorf("checking foreign keys after the upgrade: %w", err)
 		}

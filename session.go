@@ -8,21 +8,27 @@ import (
 )
 
 // A session lends a driver's connection to database/sql for the length of a
-// run: Go migrations get the types that they know, and drivers with few
-// interfaces are helped out. Ending it leaves the connection open.
+// run: drivers with few interfaces are helped out, and Go migrations get the
+// types that they know. Ending it leaves the connection open.
 type session struct {
 	*sql.Conn
-	db *sql.DB
+	db  *sql.DB
+	raw driver.Conn
 }
 
 func newSession(ctx context.Context, conn driver.Conn) (*session, error) {
-	db := sql.OpenDB(lender{conn})
+	return lend(ctx, conn, lent{conn})
+}
+
+// lend makes a session whose statements go through a wrapper of the connection.
+func lend(ctx context.Context, raw, through driver.Conn) (*session, error) {
+	db := sql.OpenDB(lender{through})
 	c, err := db.Conn(ctx)
 	if err != nil {
 		db.Close()
 		return nil, err
 	}
-	return &session{c, db}, nil
+	return &session{c, db, raw}, nil
 }
 
 func (s *session) end() {
@@ -42,10 +48,10 @@ func (s *session) number(ctx context.Context, q string) (n int64, err error) {
 	return n, err
 }
 
-// lender is a connector that has one connection, and keeps it.
+// lender is a connector that has one connection.
 type lender struct{ conn driver.Conn }
 
-func (l lender) Connect(context.Context) (driver.Conn, error) { return lent{l.conn}, nil }
+func (l lender) Connect(context.Context) (driver.Conn, error) { return l.conn, nil }
 func (l lender) Driver() driver.Driver                        { return &Driver{} }
 
 // lent passes everything on but Close. Where the connection lacks an optional
@@ -75,12 +81,14 @@ func (l lent) QueryContext(ctx context.Context, q string, args []driver.NamedVal
 	return nil, driver.ErrSkip
 }
 
+// BeginTx is refused: the session is in a transaction already.
+func (l lent) BeginTx(context.Context, driver.TxOptions) (driver.Tx, error) {
+	return nil, errors.New("the upgrade is a transaction already")
+}
+
 func (l lent) CheckNamedValue(v *driver.NamedValue) error {
 	if c, ok := l.Conn.(driver.NamedValueChecker); ok {
 		return c.CheckNamedValue(v)
 	}
 	return driver.ErrSkip
 }
-
-// noRows reports whether a query yielded nothing.
-func noRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }

@@ -8,7 +8,7 @@ import (
 
 // A waiter waits for other connections to release the database. It is the one
 // place where a run waits, and it heeds the context. The budget bounds the
-// time spent waiting, not the work in between.
+// time spent waiting, in vain tries included, not the work in between.
 type waiter struct {
 	budget time.Duration
 	spent  time.Duration
@@ -22,9 +22,10 @@ const (
 	maxPause   = 50 * time.Millisecond
 )
 
-// wait pauses after a try that failed with cause. It returns [ErrLocked] when
-// the budget is spent.
-func (w *waiter) wait(ctx context.Context, cause error) error {
+// wait pauses after a try that began at start and failed with cause. It returns
+// [ErrLocked] when the budget is spent.
+func (w *waiter) wait(ctx context.Context, start time.Time, cause error) error {
+	w.spent += time.Since(start) // the driver may have waited itself
 	left := w.budget - w.spent
 	if left <= 0 {
 		return &refusal{ErrLocked, cause, "other connections have kept it locked for " +
@@ -33,7 +34,7 @@ func (w *waiter) wait(ctx context.Context, cause error) error {
 	w.pause = min(max(2*w.pause, firstPause), maxPause)
 	// Half of it is chance, so that many waiting processes do not try in step.
 	pause := min(w.pause/2+rand.N(w.pause/2+1), left)
-	start := time.Now()
+	start = time.Now()
 	t := time.NewTimer(pause)
 	defer t.Stop()
 	select {
@@ -47,11 +48,12 @@ func (w *waiter) wait(ctx context.Context, cause error) error {
 // retry calls f until it does something else than find the database busy.
 func (w *waiter) retry(ctx context.Context, f func() error) error {
 	for {
+		start := time.Now()
 		err := f()
 		if !isBusy(err) {
 			return err
 		}
-		if err := w.wait(ctx, err); err != nil {
+		if err := w.wait(ctx, start, err); err != nil {
 			return err
 		}
 	}
