@@ -1,3 +1,97 @@
-// Package migratingsqlite is a database/sql driver that brings an SQLite
-// database up to date on its first connection.
+// Package migratingsqlite is a database/sql driver that keeps the schema of an
+// SQLite database up to date. It wraps modernc.org/sqlite: the first connection
+// takes the write lock, applies the migrations that the program embeds, and
+// from then on the wrapped driver's own connections are handed out.
+//
+//	//go:embed migrations
+//	var files embed.FS
+//
+//	func init() { migratingsqlite.Register("app", files) }
+//
+//	db, err := sql.Open("migratingsqlite", "file:app.db") // does no I/O
+//	rows, err := db.Query("SELECT …")                     // upgrades first, if needed
+//
+// An upgrade is one transaction: it happens whole or not at all, whatever is
+// killed when, and once, however many processes open the database at the same
+// time. Nothing ever needs manual repair.
+//
+// # Migrations
+//
+// The files of one folder, in any mixture of these layouts:
+//
+//	0007_add_prefs.sql
+//	0007_add_prefs.up.sql, 0007_add_prefs.down.sql
+//	V007__add_prefs/up.sql, down.sql, metadata.yaml
+//	R__views.sql
+//
+// Versions are numbers above 0: a sequence or timestamps. A repeatable
+// migration (R__) is applied again after the others whenever its text has
+// changed. [Func] puts migrations written in Go between the files. A down
+// script is kept in the database, so that there is a way back for programs
+// that do not have the file; this version does not run it.
+//
+// A script is plain SQL, split as SQLite splits it: triggers, quotes and
+// comments need no markers. It must not hold what cannot be in a transaction
+// (BEGIN, COMMIT, VACUUM, PRAGMA journal_mode and the like); that is refused
+// when it is loaded, like every script that is not well-formed.
+//
+// Foreign keys are not enforced during an upgrade, so that the usual way to
+// rebuild a table (create, copy, drop, rename) loses no rows of other tables
+// through ON DELETE CASCADE. Instead, an upgrade that would leave a row without
+// its parent is not committed.
+//
+// Directives are comments before the first statement, one a line:
+//
+//	-- migratingsqlite: compatible
+//	-- migratingsqlite: breaking
+//
+// say whether an older program, which does not know the migration, can go on
+// working after it. Without them it is inferred: a new table, view or index,
+// and a new column that is nullable or has a default are compatible; all else,
+// a new unique index on an old table included, is breaking.
+//
+// # DSN
+//
+// app.db, file:app.db?…, sqlite:app.db, sqlite3:app.db and :memory: name a
+// database. The wrapped driver's parameters (_pragma, _txlock, vfs, …) reach it
+// untouched. This driver's own are taken out; each has an [Option]. An unknown
+// one, or a bad value, is an error of [sql.Open].
+//
+//	_migrate               on (default): apply what is pending.
+//	                       check: never write; fail with ErrPending if anything
+//	                       is pending. The default with mode=ro or immutable=1.
+//	                       off: hand connections through.
+//	_migrate_set           names of registered sets to apply, in this order,
+//	                       separated by commas. Needed if there are several.
+//	_migrate_to            stop at this version instead of the newest.
+//	_migrate_timeout       how long to wait for the lock; default 1m.
+//	_migrate_baseline      for a database with tables and no history: the
+//	                       version that it is at, or none. Without it, such a
+//	                       database is refused with ErrUnknownSchema.
+//	_migrate_newer         for a database with newer migrations than the
+//	                       program: compatible (default) works on if they all
+//	                       are; allow always; refuse never: ErrSchemaNewer.
+//	_migrate_out_of_order  true: apply pending migrations that are older than
+//	                       the newest applied one. Default false: ErrOutOfOrder.
+//	_migrate_trace         off; migrations (default): OpenTelemetry spans for the
+//	                       upgrade and each migration; statements: also for each
+//	                       statement, with its text; queries: otelsql around
+//	                       every connection that is handed out.
+//	_migrate_app_id        the SQLite application_id that the file must bear; a
+//	                       new file is given it.
+//
+// # Traps
+//
+// A connector looks at a database once, at its first connection. A file that is
+// replaced under a running program is not looked at again.
+//
+// The upgrade goes on when the caller that triggered it gives up, and blocks
+// other writers as long as it takes. Reading goes on with a write-ahead log
+// (_pragma=journal_mode(WAL)), which is a good idea anyway.
+//
+// Every connection to a private in-memory database (:memory:) is a database of
+// its own, and each is migrated.
+//
+// What a Go migration does outside the database is not undone when the upgrade
+// fails, and is done again by the next attempt.
 package migratingsqlite

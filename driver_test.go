@@ -699,10 +699,12 @@ type minimalStmt struct{ s driver.Stmt }
 func (m minimalStmt) Close() error  { return m.s.Close() }
 func (m minimalStmt) NumInput() int { return m.s.NumInput() }
 func (m minimalStmt) Exec(args []driver.Value) (driver.Result, error) {
-	return m.s.Exec(args) //nolint:staticcheck // the point of it
+	//lint:ignore SA1019 the point of it
+	return m.s.Exec(args)
 }
 func (m minimalStmt) Query(args []driver.Value) (driver.Rows, error) {
-	return m.s.Query(args) //nolint:staticcheck // the point of it
+	//lint:ignore SA1019 the point of it
+	return m.s.Query(args)
 }
 
 // modernc.org/sqlite works only with the very version of modernc.org/libc that

@@ -239,7 +239,8 @@ func (s guardedStmt) ExecContext(ctx context.Context, args []driver.NamedValue) 
 		if st, ok := s.Stmt.(driver.StmtExecContext); ok {
 			res, err = st.ExecContext(ctx, args)
 		} else {
-			res, err = s.Stmt.Exec(values(args)) //nolint:staticcheck // what such a driver has
+			//lint:ignore SA1019 what such a driver has
+			res, err = s.Stmt.Exec(values(args))
 		}
 		if err == nil {
 			s.affected(res)
@@ -255,7 +256,8 @@ func (s guardedStmt) QueryContext(ctx context.Context, args []driver.NamedValue)
 		if st, ok := s.Stmt.(driver.StmtQueryContext); ok {
 			rows, err = st.QueryContext(ctx, args)
 		} else {
-			rows, err = s.Stmt.Query(values(args)) //nolint:staticcheck // what such a driver has
+			//lint:ignore SA1019 what such a driver has
+			rows, err = s.Stmt.Query(values(args))
 		}
 		if err == nil {
 			s.open[rows] = true

@@ -119,7 +119,8 @@ func query(ctx context.Context, conn driver.Conn, q string) (driver.Rows, error)
 	if s, ok := stmt.(driver.StmtQueryContext); ok {
 		rows, err = s.QueryContext(ctx, nil)
 	} else {
-		rows, err = stmt.Query(nil) //nolint:staticcheck // what such a driver has
+		//lint:ignore SA1019 what such a driver has
+		rows, err = stmt.Query(nil)
 	}
 	if err != nil {
 		stmt.Close()
