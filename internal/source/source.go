@@ -1,5 +1,5 @@
 // Package source finds migrations in a file system: folder layouts in, a list
-// of migrations with their texts out. It knows names and files, not SQL.
+// of migrations and their files out. It knows names and files, not SQL.
 package source
 
 import (
@@ -14,18 +14,13 @@ import (
 	"strings"
 )
 
-// A Migration is what the files of one migration hold.
+// A Migration is what the names of its files say of it. The files are paths in
+// the file system; Down and Metadata are "" where there is none.
 type Migration struct {
 	Version  int64 // 0 for a repeatable one
 	Name     string
-	Up, Down File   // Down.Path is empty where there is no way back
-	Metadata string // the text of metadata.yaml, as it stands
-}
-
-// A File is a script and where it was read.
-type File struct {
-	Path string // in the file system, with slashes
-	Text string // without a byte order mark, lines ending in LF
+	Up, Down string
+	Metadata string // metadata.yaml
 }
 
 // kind is what the name of a file or folder makes it.
@@ -122,8 +117,11 @@ func Find(fsys fs.FS) (string, error) {
 		// Reading it says of each file what is wrong with its name.
 		return others[0], nil
 	}
-	return "", errors.New("no folder holds migrations such as 0001_create_users.sql; is the go:embed pattern right?")
+	return "", ErrNone
 }
+
+// ErrNone is the error of Find where there are no migrations.
+var ErrNone = errors.New("no folder holds migrations such as 0001_create_users.sql; is the go:embed pattern right?")
 
 func hidden(name string) bool { return strings.HasPrefix(name, ".") }
 
@@ -132,10 +130,10 @@ func isMigration(e fs.DirEntry) bool {
 	return k != other
 }
 
-// Read reads the migrations of a folder in the order in which they are
+// List lists the migrations of a folder in the order in which they are
 // applied: by version, then the repeatable ones by name. It reports everything
 // that is wrong, not just the first thing.
-func Read(fsys fs.FS, dir string) ([]Migration, error) {
+func List(fsys fs.FS, dir string) ([]Migration, error) {
 	entries, err := fs.ReadDir(fsys, dir)
 	if err != nil {
 		return nil, err
@@ -145,18 +143,23 @@ func Read(fsys fs.FS, dir string) ([]Migration, error) {
 		if hidden(e.Name()) {
 			continue
 		}
-		p := path.Join(dir, e.Name())
+		p := e.Name()
+		if dir != "." {
+			p = dir + "/" + p
+		}
 		switch k, version, name := classify(e); k {
 		case up, down:
-			if m := r.versioned(p, version, name); m != nil {
-				r.file(m, p, k == down)
+			if m := r.versioned(p, version, name); m != nil && k == up {
+				r.file(m, &m.Up, p)
+			} else if m != nil {
+				r.file(m, &m.Down, p)
 			}
 		case folder:
 			if m := r.versioned(p, version, name); m != nil {
 				r.folder(m, p)
 			}
 		case repeatable:
-			r.found = append(r.found, Migration{Name: name, Up: File{Path: p, Text: r.read(p)}})
+			r.found = append(r.found, Migration{Name: name, Up: p})
 		default:
 			if !e.IsDir() && strings.EqualFold(path.Ext(p), ".sql") {
 				r.errorf("%s: is no migration's name; use 0001_name.sql, 0001_name.up.sql and 0001_name.down.sql, or R__name.sql for one that is applied again whenever it changes", p)
@@ -203,44 +206,38 @@ func (r *reader) folder(m *Migration, p string) {
 		file := path.Join(p, e.Name())
 		switch {
 		case e.Name() == "up.sql":
-			r.file(m, file, false)
+			r.file(m, &m.Up, file)
 		case e.Name() == "down.sql":
-			r.file(m, file, true)
+			r.file(m, &m.Down, file)
 		case e.Name() == "metadata.yaml":
-			m.Metadata = r.read(file)
+			m.Metadata = file
 		case strings.HasSuffix(e.Name(), ".sql") && !hidden(e.Name()):
 			r.errorf("%s: a folder of one migration holds up.sql, down.sql and metadata.yaml", file)
 		}
 	}
-	if m.Up.Path == "" && m.Down.Path == "" {
+	if m.Up == "" && m.Down == "" {
 		r.errorf("%s: up.sql is missing", p)
-		m.Up.Path = p // said once is enough
+		m.Up = p // said once is enough
 	}
 }
 
-func (r *reader) file(m *Migration, p string, down bool) {
-	f := &m.Up
-	if down {
-		f = &m.Down
-	}
-	if f.Path != "" {
-		r.errorf("%s: version %d stands in %s already", p, m.Version, f.Path)
+func (r *reader) file(m *Migration, place *string, p string) {
+	if *place != "" {
+		r.errorf("%s: version %d stands in %s already", p, m.Version, *place)
 		return
 	}
-	*f = File{Path: p, Text: r.read(p)}
+	*place = p
 }
 
-func (r *reader) read(p string) string {
-	text, err := fs.ReadFile(r.fsys, p)
-	if err != nil {
-		r.errs = append(r.errs, err)
-	}
-	return string(Normalize(text))
+// Text reads a file, without a byte order mark and with lines ending in LF.
+func Text(fsys fs.FS, p string) (string, error) {
+	text, err := fs.ReadFile(fsys, p)
+	return string(normalize(text)), err
 }
 
-// Normalize drops a byte order mark and turns CRLF into LF, so that a
+// normalize drops a byte order mark and turns CRLF into LF, so that a
 // checkout on Windows is the same text.
-func Normalize(text []byte) []byte {
+func normalize(text []byte) []byte {
 	text = bytes.TrimPrefix(text, []byte("\uFEFF"))
 	if bytes.IndexByte(text, '\r') >= 0 {
 		text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
@@ -264,8 +261,8 @@ func (r *reader) result() ([]Migration, error) {
 		}
 	}
 	for _, m := range all {
-		if m.Up.Path == "" {
-			r.errorf("%s: there is no up migration for it", m.Down.Path)
+		if m.Up == "" {
+			r.errorf("%s: there is no up migration for it", m.Down)
 		}
 	}
 	if len(r.errs) > 0 {
@@ -277,14 +274,14 @@ func (r *reader) result() ([]Migration, error) {
 
 // merge puts the files of one version together, where they may be.
 func (r *reader) merge(m *Migration, more Migration) {
-	file := cmp.Or(more.Up.Path, more.Down.Path)
+	file := cmp.Or(more.Up, more.Down)
 	switch {
-	case m.Up.Path != "" && more.Up.Path != "", m.Down.Path != "" && more.Down.Path != "":
-		r.errorf("%s: version %d stands in %s already", file, m.Version, cmp.Or(m.Up.Path, m.Down.Path))
+	case m.Up != "" && more.Up != "", m.Down != "" && more.Down != "":
+		r.errorf("%s: version %d stands in %s already", file, m.Version, cmp.Or(m.Up, m.Down))
 	case m.Name != more.Name:
 		// 0007_a.up.sql beside 0007_b.down.sql: two that were given one version.
-		r.errorf("%s: version %d is already %s, in %s", file, m.Version, m.Name, cmp.Or(m.Up.Path, m.Down.Path))
-	case m.Up.Path == "":
+		r.errorf("%s: version %d is already %s, in %s", file, m.Version, m.Name, cmp.Or(m.Up, m.Down))
+	case m.Up == "":
 		m.Up = more.Up
 	default:
 		m.Down = more.Down
