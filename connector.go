@@ -195,7 +195,7 @@ func (c *Connector) connect(ctx context.Context) (driver.Conn, error) {
 func (c *Connector) await(ctx context.Context) error {
 	f, err := c.join(ctx)
 	if err != nil {
-		return c.explain(err)
+		return err
 	}
 	defer func() {
 		c.mu.Lock()
@@ -313,11 +313,13 @@ func (c *Connector) inMemory(ctx context.Context, conn driver.Conn) bool {
 func (c *Connector) failed() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.failure != nil && time.Now().Before(c.until) {
+	if c.failing() {
 		return c.failure
 	}
 	return nil
 }
+
+func (c *Connector) failing() bool { return c.failure != nil && time.Now().Before(c.until) }
 
 // join returns the run under way, or starts one. It has the values of the
 // first caller's context, among them the parent span, but not its end.
@@ -325,7 +327,10 @@ func (c *Connector) join(ctx context.Context) (*flight, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := context.Cause(c.ctx); err != nil {
-		return nil, err
+		return nil, c.explain(err)
+	}
+	if c.flight == nil && c.failing() {
+		return nil, c.failure
 	}
 	c.waiting++
 	if c.flight != nil {

@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
+	"runtime"
 	"runtime/debug"
+	"strings"
 	"sync"
 
 	"github.com/migratingsqlite/migratingsqlite/internal/script"
@@ -57,13 +60,41 @@ func call(ctx context.Context, tx Tx, f MigrateFunc) error {
 		err := errLeft
 		defer func() {
 			if p := recover(); p != nil {
-				err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+				err = &panicError{p, panicPlace(), debug.Stack()}
 			}
 			result <- err
 		}()
 		err = f(ctx, tx)
 	}()
 	return <-result
+}
+
+// panicError is the error of a Go migration that panicked. Its stack goes into
+// the log record, and not into the text.
+type panicError struct {
+	value any
+	place string
+	stack []byte
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v (%s)", e.value, e.place) }
+
+// panicPlace returns the file and line that panicked. A deferred function that
+// has recovered calls it.
+func panicPlace() string {
+	pcs := make([]uintptr, 64)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(0, pcs)])
+	panicking := false
+	for {
+		f, more := frames.Next()
+		if inRuntime := strings.HasPrefix(f.Function, "runtime."); panicking && !inRuntime {
+			return fmt.Sprintf("%s:%d", filepath.Base(f.File), f.Line)
+		}
+		panicking = panicking || f.Function == "runtime.gopanic"
+		if !more {
+			return "in an unknown place"
+		}
+	}
 }
 
 // A guard keeps a Go migration inside the transaction of the run. It sits

@@ -325,11 +325,11 @@ func (s *Set) checkScript(m *Migration, file, text string) ([]script.Directive, 
 			return nil, s.malformed(m, file, st.Line, st.Column, st.Text, errors.New(why))
 		}
 	}
-	var at *script.Error
-	switch {
-	case errors.As(sc.Err(), &at):
+	if err := sc.Err(); err != nil {
+		at := err.(*script.Error)
 		return nil, s.malformed(m, file, at.Line, at.Column, "", errors.New(at.Msg))
-	case empty:
+	}
+	if empty {
 		return nil, s.malformed(m, file, 1, 1, "", errors.New("there is no statement in it"))
 	}
 	return sc.Directives(), nil

@@ -164,6 +164,10 @@ func (t *telemetry) end(outcome string, p *plan, r *report, err error) {
 			attrs = append(attrs, slog.Group(s.set.name, "from", s.version, "to", s.after(), "pending", len(s.pending)))
 		}
 	}
+	var panicked *panicError
+	if errors.As(err, &panicked) {
+		attrs = append(attrs, slog.String("stack", string(panicked.stack)))
+	}
 	switch {
 	case err != nil:
 		log.LogAttrs(t.ctx, slog.LevelError, "migratingsqlite: the database was not upgraded", append(attrs,

@@ -19,7 +19,13 @@ type Scanner struct {
 
 // NewScanner returns a Scanner at the start of src.
 func NewScanner(src string) *Scanner {
-	s := &Scanner{src: src, line: 1}
+	s := new(Scanner) // so small a function is inlined, and s stays on the stack
+	s.start(src)
+	return s
+}
+
+func (s *Scanner) start(src string) {
+	s.src, s.line = src, 1
 	if i := strings.IndexByte(src, 0); i >= 0 {
 		s.src, s.nul = src[:i], true
 	}
@@ -27,7 +33,6 @@ func NewScanner(src string) *Scanner {
 		s.pos = len(bom)
 		s.counted, s.lineStart = s.pos, s.pos
 	}
-	return s
 }
 
 // Err returns the *Error that made Next return false, or nil at the end of the
