@@ -92,6 +92,9 @@
 // Every connection to a private in-memory database (:memory:) is a database of
 // its own, and each is migrated.
 //
+// A Go migration works through its [Tx]. The sql.DB that is being opened waits for
+// the migration, so a migration that uses it waits for ever.
+//
 // What a Go migration does outside the database is not undone when the upgrade
 // fails, and is done again by the next attempt.
 package migratingsqlite

@@ -310,7 +310,7 @@ func TestRefusals(t *testing.T) {
 		{"edited and out of order", three, []string{"0001_a.sql", "CREATE TABLE a(z)", "0002_b.sql", "CREATE TABLE b(x)", "0003_c.sql", "CREATE TABLE c(x)"}, nil,
 			migratingsqlite.ErrOutOfOrder, []string{"0001_a was edited", "; also, ", "0002_b is pending"}},
 		{"check, pending", one, three, []migratingsqlite.Option{migratingsqlite.WithMode("check")}, migratingsqlite.ErrPending,
-			[]string{"migration 0003_c is pending and _migrate=check does not apply", "unchanged, at version 1"}},
+			[]string{"migration 0003_c is pending, and _migrate=check forbids", "unchanged, at version 1"}},
 		{"check, nothing pending", three, three, []migratingsqlite.Option{migratingsqlite.WithMode("check")}, nil, nil},
 		{"off", one, three, []migratingsqlite.Option{migratingsqlite.WithMode("off")}, nil, nil},
 		{"to an older version", three, three, []migratingsqlite.Option{migratingsqlite.WithTo(1)}, nil, nil},
@@ -737,4 +737,27 @@ func TestThePackageStaysLight(t *testing.T) {
 			t.Errorf("%s is linked", module)
 		}
 	}
+}
+
+// A digest that is merely out of date is put right when that is easy, and
+// nobody waits for it or is refused because of it.
+func TestOutdatedDigestStopsNobody(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "app.db")
+	texts := []string{"0001_a.sql", "CREATE TABLE a(x)"}
+	must(t, with(t, path, app(t, append(texts, "R__v.sql", "CREATE VIEW v AS SELECT 1")...)))
+	gone := app(t, texts...) // the repeatable migration was taken out
+	must(t, with(t, "file:"+path+"?mode=ro", gone))
+	must(t, with(t, path+"?_query_only=1", gone))
+	other := plain(t, path)
+	other.SetMaxOpenConns(1)
+	_, err := other.Exec("BEGIN IMMEDIATE")
+	must(t, err)
+	must(t, with(t, path, gone))
+	other.Close()
+	digest := "SELECT digest FROM migratingsqlite_state WHERE set_name = 'app'"
+	if rows(t, path, digest)[0] == gone.Digest() {
+		t.Error("the digest was written under another connection's lock")
+	}
+	must(t, with(t, path, gone))
+	want(t, rows(t, path, digest), []string{gone.Digest()})
 }

@@ -332,7 +332,7 @@ func (c *config) parseDSN(dsn string) (own []keyValue, err error) {
 		rawKey, rawValue, _ := strings.Cut(part, "=")
 		key, keyErr := url.QueryUnescape(rawKey)
 		value, valueErr := url.QueryUnescape(rawValue)
-		if strings.HasPrefix(key, "_migrate") {
+		if strings.HasPrefix(strings.ToLower(key), "_migrate") { // _Migrate_To is a mistake, too
 			if keyErr != nil || valueErr != nil {
 				return nil, fmt.Errorf("%s: parameter %s is not a well-formed query: %%XX wants two hexadecimal digits", c.database, quote(key))
 			}

@@ -73,11 +73,16 @@ func (e *MigrationError) Error() string {
 func (e *MigrationError) Unwrap() error { return e.Err }
 
 // causeText is an error's text without what SQLite's wrapper puts around every
-// message of the general code SQLITE_ERROR.
+// message of the general code SQLITE_ERROR, and without a string that a syntax
+// error quotes: it is data, and errors end up in logs.
 func causeText(err error) string {
 	text := err.Error()
 	if sqliteCode(err) == sqliteError {
 		text = strings.TrimSuffix(strings.TrimPrefix(text, "SQL logic error: "), " (1)")
+		const syntax = `": syntax error`
+		if rest, ok := strings.CutPrefix(text, `near "'`); ok && strings.HasSuffix(rest, syntax) {
+			return "near a string: syntax error"
+		}
 	}
 	return text
 }

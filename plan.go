@@ -29,11 +29,17 @@ type setPlan struct {
 	refresh  bool        // the recorded digest is out of date
 }
 
-// writes reports whether there is anything to write.
-func (p *plan) writes() bool {
+// must reports whether there is anything that has to be written.
+func (p *plan) must() bool {
 	return p.setAppID || slices.ContainsFunc(p.sets, func(s setPlan) bool {
-		return len(s.pending) > 0 || len(s.baseline) > 0 || s.refresh
+		return len(s.pending) > 0 || len(s.baseline) > 0
 	})
+}
+
+// may reports whether there is anything to be written: at least a digest that
+// lets the next open go the fast way.
+func (p *plan) may() bool {
+	return p.must() || slices.ContainsFunc(p.sets, func(s setPlan) bool { return s.refresh })
 }
 
 // pending counts the migrations to apply, without the driver's own.

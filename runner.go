@@ -58,11 +58,12 @@ func (c *config) upgrade(ctx context.Context, raw driver.Conn, w *waiter, g *goa
 	if err := w.retry(ctx, func() error { return r.planOutside(ctx) }); err != nil {
 		return nil, false, err
 	}
-	if r.plan.refusal == nil && !r.plan.writes() {
+	if r.plan.refusal == nil && !r.plan.must() {
+		if r.plan.may() && c.mode == modeOn {
+			r.wait = &waiter{} // it can be done another time as well
+			_ = r.write(ctx)
+		}
 		return &r.report, false, nil
-	}
-	if r.plan.refusal == nil && c.mode == modeCheck && r.plan.pending() == 0 && !r.plan.setAppID {
-		return &r.report, false, nil // only the books are behind
 	}
 	ctx = r.tel.begin(ctx, r.plan)
 	outcome := outcomeApplied
@@ -115,7 +116,7 @@ func (r *run) write(ctx context.Context) error {
 		return r.plan.refusal
 	}
 	if r.config.mode == modeCheck {
-		return r.pendingError("_migrate=check does not apply it")
+		return r.pendingError("_migrate=check forbids to apply that")
 	}
 	restore, err := r.withoutForeignKeys(ctx)
 	if err != nil {
@@ -151,9 +152,9 @@ func (r *run) pendingError(why string) error {
 	case n == 1:
 		pending = "migration " + names[0] + " is pending"
 	case n > 1:
-		pending = fmt.Sprintf("%d migrations are pending, %s to %s", n, names[0], names[n-1])
+		pending = fmt.Sprintf("%d migrations are pending (%s to %s)", n, names[0], names[n-1])
 	}
-	return refuse(ErrPending, "%s and %s; open it once where it can be written, with _migrate=on", pending, why)
+	return refuse(ErrPending, "%s, and %s; open it once where it can be written, with _migrate=on", pending, why)
 }
 
 // withoutForeignKeys turns the enforcement of foreign keys off and returns what
@@ -177,18 +178,17 @@ func (r *run) withoutForeignKeys(ctx context.Context) (restore func(), err error
 
 // lock takes the write lock. While another connection has it, that one is
 // probably doing this very upgrade.
-func (r *run) lock(ctx context.Context) error {
-	waited := r.wait.spent
+func (r *run) lock(ctx context.Context) (err error) {
+	before := r.wait.spent
+	defer func() {
+		r.report.LockWait = r.wait.spent - before
+		r.tel.waited(r.report.LockWait, err == nil)
+	}()
 	for {
 		start := time.Now()
 		err := r.begin(ctx)
-		if err == nil {
-			r.report.LockWait = r.wait.spent - waited
-			r.tel.locked(r.report.LockWait)
-			return nil
-		}
-		if !isBusy(err) {
-			return fmt.Errorf("BEGIN IMMEDIATE: %w", err)
+		if err == nil || !isBusy(err) {
+			return err
 		}
 		if err := r.wait.wait(ctx, start, err); err != nil {
 			return err
@@ -220,12 +220,10 @@ func (r *run) transact(ctx context.Context) error {
 	switch {
 	case r.plan.refusal != nil:
 		return r.plan.refusal
-	case !r.plan.writes():
+	case !r.plan.may():
 		return errSuperseded
 	}
-	if r.tel.span.IsRecording() {
-		r.tel.span.SetAttributes(r.tel.planned(r.plan)...)
-	}
+	r.tel.plan(r.plan)
 	checkKeys := r.plan.mayBreakKeys()
 	before := &violations{}
 	if checkKeys && !r.plan.empty {
@@ -344,7 +342,7 @@ func (r *run) applyScript(ctx context.Context, d *done) error {
 		if err := context.Cause(ctx); err != nil {
 			return err
 		}
-		stCtx, end := r.tel.statement(ctx, st.Kind.String(), st.Text)
+		stCtx, end := r.tel.statement(ctx, d.set, st.Kind.String(), st.Text)
 		if pace.Quick(st) {
 			// To be ready for an interrupt costs modernc.org/sqlite a goroutine,
 			// which takes longer than a CREATE TABLE.

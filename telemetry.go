@@ -113,29 +113,35 @@ func (t *telemetry) begin(ctx context.Context, p *plan) context.Context {
 		t.tracer = otel.GetTracerProvider().Tracer(scope, trace.WithInstrumentationVersion(version()))
 	}
 	t.ctx, t.span = t.tracer.Start(ctx, spanUpgrade, trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(t.start))
-	if t.span.IsRecording() {
+	if t.recording() {
 		t.span.SetAttributes(keySystem.String("sqlite"), keyNamespace.String(t.config.database))
-		t.span.SetAttributes(t.planned(p)...)
 	}
+	t.plan(p)
 	return t.ctx
 }
 
-// planned describes what a run is about to do. Version numbers are those of
-// the set; of the last one where there are several.
-func (t *telemetry) planned(p *plan) []attribute.KeyValue {
+func (t *telemetry) recording() bool { return t.span != nil && t.span.IsRecording() }
+
+// plan records what a run is about to do. Version numbers are those of the set;
+// of the last one where there are several.
+func (t *telemetry) plan(p *plan) {
+	if !t.recording() {
+		return
+	}
 	s := &p.sets[len(p.sets)-1]
-	attrs := []attribute.KeyValue{
-		keySet.String(s.set.name), keyFromVersion.Int64(s.version), keyToVersion.Int64(s.after()), keyPending.Int(p.pending()),
-	}
+	t.span.SetAttributes(keySet.String(s.set.name), keyFromVersion.Int64(s.version), keyToVersion.Int64(s.after()), keyPending.Int(p.pending()))
 	if len(t.config.sets) > 1 {
-		attrs = append(attrs, keySets.StringSlice(setNames(t.config.sets)))
+		t.span.SetAttributes(keySets.StringSlice(setNames(t.config.sets)))
 	}
-	return attrs
 }
 
-func (t *telemetry) locked(waited time.Duration) {
-	if t.span.IsRecording() {
-		t.span.SetAttributes(keyLockWait.Int64(waited.Milliseconds()))
+// waited records how long a run waited for the lock, and whether it got it.
+func (t *telemetry) waited(d time.Duration, locked bool) {
+	if !t.recording() {
+		return
+	}
+	t.span.SetAttributes(keyLockWait.Int64(d.Milliseconds()))
+	if locked {
 		t.span.AddEvent(eventLocked)
 	}
 }
@@ -147,7 +153,7 @@ func (t *telemetry) end(outcome string, p *plan, r *report, err error) {
 		return
 	}
 	elapsed := time.Since(t.start)
-	if t.span.IsRecording() {
+	if t.recording() {
 		t.span.SetAttributes(keyOutcome.String(outcome))
 		fail(t.span, err)
 	}
@@ -178,10 +184,14 @@ func (t *telemetry) end(outcome string, p *plan, r *report, err error) {
 	}
 }
 
-// migration starts the span of one migration.
+// migration starts the span of one migration. The driver's own books are not
+// worth one.
 func (t *telemetry) migration(d *done) (context.Context, func()) {
 	m := d.migration
 	start := time.Now()
+	if d.set == ownSet {
+		return t.ctx, func() { d.duration = time.Since(start) }
+	}
 	ctx, span := t.tracer.Start(t.ctx, spanMigration+m.String())
 	if span.IsRecording() {
 		span.SetAttributes(keySystem.String("sqlite"), keyNamespace.String(t.config.database), keySet.String(d.set),
@@ -202,12 +212,12 @@ func (t *telemetry) migration(d *done) (context.Context, func()) {
 }
 
 // statement starts the span of one statement, if they are asked for.
-func (t *telemetry) statement(ctx context.Context, kind, text string) (context.Context, func(error)) {
-	if t.config.trace != traceStatements {
+func (t *telemetry) statement(ctx context.Context, set, kind, text string) (context.Context, func(error)) {
+	if t.config.trace != traceStatements || set == ownSet {
 		return ctx, func(error) {}
 	}
 	ctx, span := t.tracer.Start(ctx, spanStatement+" "+kind, trace.WithSpanKind(trace.SpanKindClient),
-		trace.WithAttributes(keySystem.String("sqlite"), keyOperation.String(kind), keyQueryText.String(text)))
+		trace.WithAttributes(keySystem.String("sqlite"), keyNamespace.String(t.config.database), keyOperation.String(kind), keyQueryText.String(text)))
 	return ctx, func(err error) {
 		fail(span, err)
 		span.End()
@@ -222,8 +232,11 @@ func fail(span trace.Span, err error) {
 	span.SetStatus(codes.Error, err.Error())
 	attrs := []attribute.KeyValue{keyErrorType.String(outcomeOf(err))}
 	var m *MigrationError
-	if errors.As(err, &m) {
-		attrs = append(attrs, keyFile.String(m.File), keyLine.Int(m.Line), keyColumn.Int(m.Column))
+	if errors.As(err, &m) && m.File != "" {
+		attrs = append(attrs, keyFile.String(m.File))
+		if m.Line > 0 {
+			attrs = append(attrs, keyLine.Int(m.Line), keyColumn.Int(m.Column))
+		}
 	}
 	span.SetAttributes(attrs...)
 	span.RecordError(err)

@@ -1,0 +1,2 @@
+ALTER TABLE notes ADD COLUMN done INTEGER NOT NULL DEFAULT 0;
+UPDATE notes SET done = 1 WHERE text = 'Buy milk';
