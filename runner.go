@@ -59,15 +59,17 @@ func (c *config) upgrade(ctx context.Context, raw driver.Conn, w *waiter, g *goa
 		return nil, false, err
 	}
 	if r.plan.refusal == nil && !r.plan.must() {
-		if r.plan.may() && c.mode == modeOn {
-			r.wait = &waiter{} // it can be done another time as well
-			_ = r.write(ctx)
+		if !r.plan.may() || c.mode != modeOn {
+			return &r.report, false, nil
 		}
-		return &r.report, false, nil
+		r.wait = &waiter{} // the digest can be put right another time as well
+	} else {
+		ctx = r.tel.begin(ctx, r.plan)
 	}
-	ctx = r.tel.begin(ctx, r.plan)
 	outcome := outcomeApplied
 	switch err = r.write(ctx); {
+	case r.tel.span == nil:
+		return &r.report, false, nil
 	case err == errSuperseded:
 		outcome, err = outcomeUpToDate, nil
 	case err != nil:
@@ -223,7 +225,10 @@ func (r *run) transact(ctx context.Context) error {
 	case !r.plan.may():
 		return errSuperseded
 	}
-	r.tel.plan(r.plan)
+	if r.plan.must() {
+		ctx = r.tel.begin(ctx, r.plan)
+		r.tel.plan(r.plan)
+	}
 	checkKeys := r.plan.mayBreakKeys()
 	before := &violations{}
 	if checkKeys && !r.plan.empty {
