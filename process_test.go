@@ -322,7 +322,7 @@ func TestEightProcessesStartAtOnceOnANewFile(t *testing.T) {
 			{"busy_timeout", "_pragma=busy_timeout(5000)"},
 		} {
 			t.Run(journal.name+", "+timeout.name, func(t *testing.T) {
-				n := rounds(t, 5, 1)
+				n := rounds(t, 50, 2)
 				begin := time.Now()
 				for range n {
 					eightProcesses(t, journal.params, timeout.params)
@@ -378,7 +378,7 @@ func TestProcessKilledDuringAnUpgrade(t *testing.T) {
 			{"small cache", "_pragma=cache_size(10)"},
 		} {
 			t.Run(journal.name+", "+cache.name, func(t *testing.T) {
-				n := rounds(t, 8, 2) // in each of the four
+				n := rounds(t, 50, 2) // in each of the four
 				newFile := func(round int) *site {
 					s := newSite(t)
 					if round%2 == 1 {
