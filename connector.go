@@ -85,8 +85,10 @@ func NewConnector(dsn string, opts ...Option) (*Connector, error) {
 }
 
 // WrapConnector puts the gate before another driver of the SQLite dialect, for
-// instance mattn/go-sqlite3 or ncruces/go-sqlite3. Where that driver's
-// connections wait for locks, a run waits with them. With _migrate=check it
+// instance mattn/go-sqlite3 or ncruces/go-sqlite3. Where opening a connection of
+// that driver waits for a lock, as mattn's does for five seconds unless
+// _busy_timeout is 0, a run waits with it. A database in memory that connections
+// share must not be opened by several connectors at once. With _migrate=check it
 // opens the database as base does, which may create an empty file. Closing the
 // connector closes base, if base can be closed.
 func WrapConnector(base driver.Connector, opts ...Option) (*Connector, error) {
@@ -182,18 +184,20 @@ func (c *Connector) connect(ctx context.Context) (driver.Conn, error) {
 		if err := c.failed(); err != nil {
 			return nil, err
 		}
+		start := time.Now()
 		if conn := c.look(ctx); conn != nil {
 			return conn, nil
 		}
-		if err := c.await(ctx); err != nil {
+		if err := c.await(ctx, time.Since(start)); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// await waits for a run, which it starts if there is none.
-func (c *Connector) await(ctx context.Context) error {
-	f, err := c.join(ctx)
+// await waits for a run, which it starts if there is none. A wrapped driver may
+// have waited for a lock already.
+func (c *Connector) await(ctx context.Context, waited time.Duration) error {
+	f, err := c.join(ctx, waited)
 	if err != nil {
 		return err
 	}
@@ -295,10 +299,11 @@ func (c *Connector) inMemory(ctx context.Context, conn driver.Conn) bool {
 		return c.config.inMemory
 	}
 	c.place.Do(func() {
-		// Columns seq, name, file.
+		// Columns seq, name, file. A VFS in memory may name a file that is none.
 		err := eachRow(ctx, conn, "PRAGMA database_list", func(row []driver.Value) {
 			if text(row[1]) == "main" {
-				c.memory = text(row[2]) == ""
+				_, err := os.Stat(text(row[2]))
+				c.memory = err != nil
 			}
 		})
 		if err != nil {
@@ -323,7 +328,7 @@ func (c *Connector) failing() bool { return c.failure != nil && time.Now().Befor
 
 // join returns the run under way, or starts one. It has the values of the
 // first caller's context, among them the parent span, but not its end.
-func (c *Connector) join(ctx context.Context) (*flight, error) {
+func (c *Connector) join(ctx context.Context, waited time.Duration) (*flight, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := context.Cause(c.ctx); err != nil {
@@ -343,7 +348,7 @@ func (c *Connector) join(ctx context.Context) (*flight, error) {
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	unlink := context.AfterFunc(c.ctx, func() { cancel(context.Cause(c.ctx)) })
 	c.tasks.Go(func() {
-		conn, err := c.bring(ctx)
+		conn, err := c.bring(ctx, &waiter{budget: c.config.timeout, spent: waited})
 		unlink()
 		cancel(nil)
 		c.land(f, conn, err)
@@ -390,8 +395,7 @@ func (c *Connector) spare() (conn driver.Conn) {
 // bring returns a connection to the database after having brought it up to
 // date. The connection that migrated is not handed out, and neither is a new
 // one before it has seen the result.
-func (c *Connector) bring(ctx context.Context) (driver.Conn, error) {
-	w := &waiter{budget: c.config.timeout}
+func (c *Connector) bring(ctx context.Context, w *waiter) (driver.Conn, error) {
 	for range 5 {
 		var conn *gateConn
 		err := w.retry(ctx, func() (err error) {

@@ -189,17 +189,30 @@ func sqliteCode(err error) int {
 		return 0
 	}
 	text := err.Error()
-	switch {
-	case strings.Contains(text, "database is locked"):
-		return sqliteBusy
-	case strings.Contains(text, "table is locked"):
-		return sqliteLocked
-	case strings.Contains(text, "readonly database"):
-		return sqliteReadOnly
-	case strings.Contains(text, "locking protocol"):
-		return sqliteProtocol
+	for _, t := range codeTexts {
+		if strings.Contains(text, t.text) {
+			return t.code
+		}
 	}
 	return 0
+}
+
+// codeTexts are SQLite's own texts, which every driver passes on.
+var codeTexts = []struct {
+	text string
+	code int
+}{
+	{"database is locked", sqliteBusy},
+	{"table is locked", sqliteLocked},
+	{"schema is locked", sqliteLocked},
+	{"locking protocol", sqliteProtocol},
+	{"readonly database", sqliteReadOnly},
+	{"disk I/O error", sqliteIOErr},
+	{"disk image is malformed", sqliteCorrupt},
+	{"disk is full", sqliteFull},
+	{"unable to open database file", sqliteCantOpen},
+	{"file is not a database", sqliteNotADB},
+	{"foreign key mismatch", sqliteError},
 }
 
 // readOnlyText says what cannot be written.
