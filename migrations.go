@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/migratingsqlite/migratingsqlite/internal/script"
 	"github.com/migratingsqlite/migratingsqlite/internal/source"
@@ -191,23 +192,21 @@ func load(name string, fsys fs.FS, opts ...SetOption) (*Set, error) {
 // do: reading a thousand files is most of what a program spends on an
 // up-to-date database.
 func inParallel(n int, f func(int)) {
-	const each = 64
-	var wg sync.WaitGroup
-	workers := min(runtime.GOMAXPROCS(0), 1+n/each)
-	for w := range workers {
-		from, to := n*w/workers, n*(w+1)/workers
-		work := func() {
-			for i := from; i < to; i++ {
+	const chunk = 32 // about what a goroutine takes to start
+	var next atomic.Int64
+	work := func() {
+		for from := int(next.Add(chunk)) - chunk; from < n; from = int(next.Add(chunk)) - chunk {
+			for i := from; i < min(from+chunk, n); i++ {
 				f(i)
 			}
 		}
-		if w < workers-1 {
-			wg.Go(work)
-		} else {
-			work()
-		}
 	}
-	wg.Wait()
+	var helpers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0)-1, n/chunk/2) {
+		helpers.Go(work)
+	}
+	work()
+	helpers.Wait()
 }
 
 func (s *Set) listFiles(fsys fs.FS, c setConfig) (err error) {

@@ -264,9 +264,9 @@ func (r *reader) result() ([]Migration, error) {
 			all = append(all, m)
 		}
 	}
-	for _, m := range all {
-		if m.Up == "" {
-			r.errorf("%s: there is no up migration for it", m.Down)
+	for i := range all {
+		if all[i].Up == "" {
+			r.errorf("%s: there is no up migration for it", all[i].Down)
 		}
 	}
 	if len(r.errs) > 0 {
