@@ -284,19 +284,21 @@ func writeHistory(ctx context.Context, conn *sql.Conn, list []done) error {
 	for i := range list {
 		d := &list[i]
 		m := d.migration
-		metadata, err := json.Marshal(metadata{
-			File: m.File, Statements: d.statements, Rows: d.rows, App: w.app, YAML: m.metadata,
-		})
+		about := metadata{File: m.File, Statements: d.statements, Rows: d.rows, App: w.app}
+		var down any
+		if m.scripts != nil {
+			about.YAML = m.scripts.metadata
+			if m.downFile != "" {
+				down = m.scripts.down
+			}
+		}
+		metadata, err := json.Marshal(about)
 		if err != nil {
 			return err
 		}
 		var failure any
 		if d.err != nil {
 			failure = d.err.Error()
-		}
-		var down any
-		if m.downFile != "" {
-			down = m.down
 		}
 		if _, err := stmt.ExecContext(ctx, d.set, m.Version, m.Name, m.Checksum, d.status, m.Compatible(),
 			d.duration.Milliseconds(), down, w.user, w.version, w.host, failure, string(metadata)); err != nil {

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/migratingsqlite/migratingsqlite/internal/script"
 	"github.com/migratingsqlite/migratingsqlite/internal/source"
@@ -44,12 +45,17 @@ type Migration struct {
 	// a byte order mark and with CRLF as LF; "func" for a [Func].
 	Checksum string
 
-	up, down         string
-	upFunc, downFunc MigrateFunc
+	fsys             fs.FS // of the files
 	downFile         string
-	metadata         string // of metadata.yaml
+	metadataFile     string
+	scripts          *scripts // once they are needed
+	upFunc, downFunc MigrateFunc
 	compatible       verdict
 }
+
+// scripts are the texts of a migration's files. A set does not keep them: most
+// have been applied long ago, and will not be needed.
+type scripts struct{ up, down, metadata string }
 
 // verdict is what a script says of itself by a directive.
 type verdict int8
@@ -78,8 +84,38 @@ func (m Migration) Compatible() bool {
 	if m.compatible != inferred || m.upFunc != nil {
 		return m.compatible == statedCompatible
 	}
-	statements, err := script.Split(m.up)
+	if err := m.read(); err != nil {
+		return false
+	}
+	statements, err := script.Split(m.scripts.up)
 	return err == nil && script.Compatible(statements)
+}
+
+// read reads the scripts, which must be as they were when the set was loaded.
+func (m *Migration) read() error {
+	if m.scripts != nil || m.upFunc != nil {
+		return nil
+	}
+	var s scripts
+	var buf []byte
+	for _, f := range []struct {
+		name string
+		text *string
+	}{{m.File, &s.up}, {m.downFile, &s.down}, {m.metadataFile, &s.metadata}} {
+		if f.name == "" {
+			continue
+		}
+		text, err := source.Read(m.fsys, f.name, &buf)
+		if err != nil {
+			return err
+		}
+		*f.text = string(text)
+	}
+	if now := checksum([]byte(s.up)); now != m.Checksum {
+		return fmt.Errorf("%s was edited while the program runs: its checksum is %s and was %s; start the program again", m.File, short(now), short(m.Checksum))
+	}
+	m.scripts = &s
+	return nil
 }
 
 // Tx is what a Go migration works with: the methods of [sql.Conn] that run
@@ -173,12 +209,9 @@ func load(name string, fsys fs.FS, opts ...SetOption) (*Set, error) {
 		return nil, malformedSet(name, errors.New("it has no migrations"))
 	}
 	errs := make([]error, len(s.migrations))
-	inParallel(len(s.migrations), func(i int) {
-		m := &s.migrations[i]
-		if m.upFunc == nil {
-			if errs[i] = s.read(fsys, m); errs[i] == nil {
-				errs[i] = s.check(m)
-			}
+	inParallel(len(s.migrations), func(i int, buf *[]byte) {
+		if m := &s.migrations[i]; m.upFunc == nil {
+			errs[i] = s.check(m, buf)
 		}
 	})
 	if err := errors.Join(errs...); err != nil {
@@ -190,14 +223,15 @@ func load(name string, fsys fs.FS, opts ...SetOption) (*Set, error) {
 
 // inParallel calls f with 0 to n-1, on all processors where there is enough to
 // do: reading a thousand files is most of what a program spends on an
-// up-to-date database.
-func inParallel(n int, f func(int)) {
+// up-to-date database. Calls that follow each other share a buffer.
+func inParallel(n int, f func(i int, buf *[]byte)) {
 	const chunk = 32 // about what a goroutine takes to start
 	var next atomic.Int64
 	work := func() {
+		var buf []byte
 		for from := int(next.Add(chunk)) - chunk; from < n; from = int(next.Add(chunk)) - chunk {
 			for i := from; i < min(from+chunk, n); i++ {
-				f(i)
+				f(i, &buf)
 			}
 		}
 	}
@@ -226,31 +260,14 @@ func (s *Set) listFiles(fsys fs.FS, c setConfig) (err error) {
 	}
 	s.migrations = make([]Migration, len(found), len(found)+len(c.funcs))
 	for i, f := range found {
-		s.migrations[i] = Migration{Version: f.Version, Name: f.Name, File: f.Up, downFile: f.Down, metadata: f.Metadata}
+		s.migrations[i] = Migration{
+			Version: f.Version, Name: f.Name, fsys: fsys, File: f.Up, downFile: f.Down, metadataFile: f.Metadata,
+		}
 	}
 	return nil
 }
 
-// read reads a migration's files.
-func (s *Set) read(fsys fs.FS, m *Migration) (err error) {
-	if m.up, err = source.Text(fsys, m.File); err != nil {
-		return err
-	}
-	m.Checksum = checksum(m.up)
-	if m.downFile != "" {
-		if m.down, err = source.Text(fsys, m.downFile); err != nil {
-			return err
-		}
-	}
-	if m.metadata != "" {
-		m.metadata, err = source.Text(fsys, m.metadata)
-	}
-	return err
-}
-
-func checksum(text string) string {
-	return hexSum(sha256.Sum256([]byte(text)))
-}
+func checksum(text []byte) string { return hexSum(sha256.Sum256(text)) }
 
 func hexSum(sum [sha256.Size]byte) string {
 	text := append(make([]byte, 0, len("sha256:")+2*len(sum)), "sha256:"...)
@@ -275,11 +292,16 @@ func (s *Set) addFuncs(funcs []Migration) error {
 	return nil
 }
 
-// check refuses scripts that cannot do what they say, and reads directives.
-// It looks at every script at every start of a program, so it parses no more
-// than the scanner does.
-func (s *Set) check(m *Migration) error {
-	directives, err := s.checkScript(m, m.File, m.up)
+// check reads a migration's files, refuses scripts that cannot do what they
+// say, and takes directives. It looks at every script at every start of a
+// program, so it hashes and scans it, and keeps nothing of it.
+func (s *Set) check(m *Migration, buf *[]byte) error {
+	text, err := source.Read(m.fsys, m.File, buf)
+	if err != nil {
+		return err
+	}
+	m.Checksum = checksum(text)
+	directives, err := s.checkScript(m, m.File, text)
 	if err != nil {
 		return err
 	}
@@ -305,14 +327,18 @@ func (s *Set) check(m *Migration) error {
 		}
 		m.compatible = said
 	}
-	if m.downFile != "" {
-		_, err = s.checkScript(m, m.downFile, m.down)
+	if m.downFile == "" {
+		return nil
+	}
+	if text, err = source.Read(m.fsys, m.downFile, buf); err == nil {
+		_, err = s.checkScript(m, m.downFile, text)
 	}
 	return err
 }
 
-func (s *Set) checkScript(m *Migration, file, text string) ([]script.Directive, error) {
-	sc := script.NewScanner(text)
+func (s *Set) checkScript(m *Migration, file string, text []byte) ([]script.Directive, error) {
+	// No copy: what is kept of it, malformed clones.
+	sc := script.NewScanner(unsafe.String(unsafe.SliceData(text), len(text)))
 	empty := true
 	for {
 		st, ok := sc.Next()
@@ -337,7 +363,7 @@ func (s *Set) checkScript(m *Migration, file, text string) ([]script.Directive, 
 func (s *Set) malformed(m *Migration, file string, line, column int, statement string, err error) error {
 	return &MigrationError{
 		Set: s.name, Version: m.Version, Name: m.Name, File: file, Line: line, Column: column,
-		Statement: statement, Err: malformedScript{err},
+		Statement: strings.Clone(statement), Err: malformedScript{err},
 	}
 }
 

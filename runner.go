@@ -229,6 +229,9 @@ func (r *run) transact(ctx context.Context) error {
 		ctx = r.tel.begin(ctx, r.plan)
 		r.tel.plan(r.plan)
 	}
+	if err := r.plan.read(); err != nil {
+		return err
+	}
 	checkKeys := r.plan.mayBreakKeys()
 	before := &violations{}
 	if checkKeys && !r.plan.empty {
@@ -262,13 +265,27 @@ func (r *run) transact(ctx context.Context) error {
 	return r.commit(ctx)
 }
 
+// read reads the scripts that the run needs.
+func (p *plan) read() error {
+	for _, s := range p.sets {
+		for _, list := range [][]Migration{s.baseline, s.pending} {
+			for i := range list {
+				if err := list[i].read(); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
 // mayBreakKeys reports whether any pending migration can leave a row behind
 // that breaks a foreign key. Most only add to the schema, and then reading
 // every row of a large database would be in vain.
 func (p *plan) mayBreakKeys() bool {
 	for _, s := range p.sets {
-		for _, m := range s.pending {
-			if m.changesRows() {
+		for i := range s.pending {
+			if s.pending[i].changesRows() {
 				return true
 			}
 		}
@@ -280,7 +297,7 @@ func (m *Migration) changesRows() bool {
 	if m.upFunc != nil {
 		return true
 	}
-	for sc := script.NewScanner(m.up); ; {
+	for sc := script.NewScanner(m.scripts.up); ; {
 		st, ok := sc.Next()
 		if !ok {
 			return false
@@ -337,7 +354,7 @@ func (r *run) applySet(s *setPlan) error {
 }
 
 func (r *run) applyScript(ctx context.Context, d *done) error {
-	sc := script.NewScanner(d.migration.up)
+	sc := script.NewScanner(d.migration.scripts.up)
 	var pace script.Pace
 	for {
 		st, ok := sc.Next()

@@ -7,12 +7,12 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
-	"unsafe"
 )
 
 // A Migration is what the names of its files say of it. The files are paths in
@@ -174,6 +174,7 @@ func List(fsys fs.FS, dir string) ([]Migration, error) {
 type reader struct {
 	fsys  fs.FS
 	found []Migration
+	mixed bool // found is not in order yet, or has files of one version apart
 	errs  []error
 }
 
@@ -190,10 +191,14 @@ func (r *reader) versioned(p, digits, name string) *Migration {
 		r.errorf("%s: version %s is not between 1 and %d", p, digits, int64(1<<63-1))
 		return nil
 	}
-	if n := len(r.found); n == 0 || r.found[n-1].Version != version || r.found[n-1].Name != name {
-		r.found = append(r.found, Migration{Version: version, Name: name})
+	n := len(r.found)
+	if n > 0 && r.found[n-1].Version == version && r.found[n-1].Name == name {
+		return &r.found[n-1]
 	}
-	return &r.found[len(r.found)-1]
+	// A repeatable one has version 0, and belongs behind this one, too.
+	r.mixed = r.mixed || n > 0 && (r.found[n-1].Version == 0 || r.found[n-1].Version >= version)
+	r.found = append(r.found, Migration{Version: version, Name: name})
+	return &r.found[n]
 }
 
 // folder reads V007__add_prefs/{up.sql,down.sql,metadata.yaml}.
@@ -230,17 +235,30 @@ func (r *reader) file(m *Migration, place *string, p string) {
 	*place = p
 }
 
-// Text reads a file, without a byte order mark and with lines ending in LF.
-func Text(fsys fs.FS, p string) (string, error) {
-	text, err := fs.ReadFile(fsys, p)
-	text = normalize(text)
-	// ReadFile's slice is the caller's own, and nobody changes it: a copy of
-	// every script would be a tenth of what loading a large set takes.
-	return unsafe.String(unsafe.SliceData(text), len(text)), err
+// Read reads a file into buf, which grows as needed, without a byte order mark
+// and with lines ending in LF: a checkout on Windows is the same text. The
+// result is valid until buf is used again.
+func Read(fsys fs.FS, p string, buf *[]byte) ([]byte, error) {
+	f, err := fsys.Open(p)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text := (*buf)[:0]
+	for {
+		text = slices.Grow(text, 512)
+		n, err := f.Read(text[len(text):cap(text)])
+		text = text[:len(text)+n]
+		*buf = text
+		if err == io.EOF {
+			return normalize(text), nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 }
 
-// normalize drops a byte order mark and turns CRLF into LF, so that a
-// checkout on Windows is the same text.
 func normalize(text []byte) []byte {
 	text = bytes.TrimPrefix(text, []byte("\uFEFF"))
 	if bytes.IndexByte(text, '\r') >= 0 {
@@ -250,6 +268,22 @@ func normalize(text []byte) []byte {
 }
 
 func (r *reader) result() ([]Migration, error) {
+	if r.mixed {
+		r.sort()
+	}
+	for i := range r.found {
+		if m := &r.found[i]; m.Up == "" {
+			r.errorf("%s: there is no up migration for it", m.Down)
+		}
+	}
+	if len(r.errs) > 0 {
+		slices.SortFunc(r.errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+		return nil, errors.Join(r.errs...)
+	}
+	return r.found, nil
+}
+
+func (r *reader) sort() {
 	slices.SortStableFunc(r.found, func(a, b Migration) int {
 		if a.Version == 0 || b.Version == 0 {
 			return cmp.Or(-cmp.Compare(a.Version, b.Version), strings.Compare(a.Name, b.Name))
@@ -264,16 +298,7 @@ func (r *reader) result() ([]Migration, error) {
 			all = append(all, m)
 		}
 	}
-	for i := range all {
-		if all[i].Up == "" {
-			r.errorf("%s: there is no up migration for it", all[i].Down)
-		}
-	}
-	if len(r.errs) > 0 {
-		slices.SortFunc(r.errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-		return nil, errors.Join(r.errs...)
-	}
-	return all, nil
+	r.found = all
 }
 
 // merge puts the files of one version together, where they may be.
