@@ -315,7 +315,7 @@ func (r *run) brokenKeys(broken []string) error {
 	if len(broken) > 3 {
 		text += fmt.Sprintf("; and %d more", len(broken)-3)
 	}
-	err := fmt.Errorf("it leaves rows that break a foreign key: %s", text)
+	text += "; repair these rows in the migration"
 	var suspects []done
 	var names []string
 	for _, d := range r.report.Done {
@@ -326,9 +326,10 @@ func (r *run) brokenKeys(broken []string) error {
 	}
 	if len(suspects) == 1 {
 		m := suspects[0].migration
-		return &MigrationError{Set: suspects[0].set, Version: m.Version, Name: m.Name, File: m.File, Err: err}
+		return &MigrationError{Set: suspects[0].set, Version: m.Version, Name: m.Name, File: m.File,
+			Err: errors.New("it leaves rows that break a foreign key: " + text)}
 	}
-	return fmt.Errorf("the migrations %s cannot be applied together: %w", strings.Join(names, ", "), err)
+	return fmt.Errorf("the migrations %s leave rows that break a foreign key: %s", strings.Join(names, ", "), text)
 }
 
 // applySet applies a set's pending migrations, one after the other.
