@@ -177,8 +177,9 @@ func Func(version int64, name string, up, down MigrateFunc) SetOption {
 
 // Load reads and checks a set. Everything that is wrong with it is reported at
 // once; the error matches [ErrMalformed] and, where a script is at fault, a
-// [*MigrationError] with its position. fsys may be nil for a set of [Func]s; its
-// files are read from several goroutines at once.
+// [*MigrationError] with its position. fsys may be nil for a set of [Func]s. Its
+// files are read from several goroutines at once and not kept: an upgrade reads
+// those that it needs again, and they must be as they were.
 func Load(name string, fsys fs.FS, opts ...SetOption) (*Set, error) {
 	if name == ownSet {
 		return nil, malformedSet(name, errors.New("this name is the driver's own"))
