@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -442,7 +443,9 @@ func (c *Connector) bringBehind(ctx context.Context, conn driver.Conn, w *waiter
 // cannotOpen explains why a database could not be opened.
 func (c *config) cannotOpen(err error) error {
 	if c.mode == modeCheck && sqliteCode(err) == sqliteCantOpen {
-		if _, statErr := os.Stat(c.path()); errors.Is(statErr, fs.ErrNotExist) {
+		_, file := os.Stat(c.path())
+		_, folder := os.Stat(filepath.Dir(c.path()))
+		if errors.Is(file, fs.ErrNotExist) && folder == nil {
 			return refuse(ErrPending, "the file does not exist, and _migrate=check does not create it; open it once with _migrate=on")
 		}
 	}

@@ -26,9 +26,10 @@
 //
 // Versions are numbers above 0: a sequence or timestamps. A repeatable
 // migration (R__) is applied again after the others whenever its text has
-// changed. [Func] puts migrations written in Go between the files. A down
-// script is kept in the database, so that there is a way back for programs
-// that do not have the file; this version does not run it.
+// changed, or a versioned one has dropped what it creates. [Func] puts
+// migrations written in Go between the files. A down script is kept in the
+// database, so that there is a way back for programs that do not have the
+// file; this version does not run it.
 //
 // A script is plain SQL, split as SQLite splits it: triggers, quotes and
 // comments need no markers. It must not hold what cannot be in a transaction
@@ -90,7 +91,16 @@
 // (_pragma=journal_mode(WAL)), which is a good idea anyway.
 //
 // Every connection to a private in-memory database (:memory:) is a database of
-// its own, and each is migrated.
+// its own, and each is migrated. It is handed out with the temporary tables and
+// PRAGMAs that the migrations left.
+//
+// The name of a set stands in the database. Under another name its migrations
+// are applied once more, unless _migrate_baseline says which are there. Nothing
+// but _migrate_app_id keeps a program from another program's file.
+//
+// Two programs at the same version whose repeatable migrations differ take turns
+// in applying theirs. Add a versioned migration, which may do nothing, to a
+// release that changes a repeatable one: the older program leaves it alone then.
 //
 // A Go migration works through its [Tx]. The sql.DB that is being opened waits for
 // the migration, so a migration that uses it waits for ever.

@@ -345,7 +345,7 @@ func TestUnknownSchema(t *testing.T) {
 	}
 	path := legacy(t)
 	err := with(t, path, set)
-	wantError(t, err, migratingsqlite.ErrUnknownSchema, "tables (a)", "_migrate_baseline=3", "_migrate_baseline=none", "the database is unchanged")
+	wantError(t, err, migratingsqlite.ErrUnknownSchema, "tables (a)", "_migrate_baseline=N", "newest is 3", "_migrate_baseline=none", "the database is unchanged")
 	want(t, rows(t, path, "SELECT name FROM sqlite_schema"), []string{"a"})
 
 	must(t, with(t, path+"?_migrate_baseline=1", set))

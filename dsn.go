@@ -1,6 +1,7 @@
 package migratingsqlite
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -30,7 +32,7 @@ const (
 )
 
 // config is what a DSN and the options come to. It does not change after
-// [newConfig] has returned it.
+// [newConfig] has returned it, but for what was logged.
 type config struct {
 	dsn      string // for the wrapped driver, without this driver's parameters
 	database string // for people: the path without parameters
@@ -58,6 +60,14 @@ type config struct {
 	appID      int32
 	hasAppID   bool
 	logger     *slog.Logger
+	refusal    *atomic.Pointer[string] // the one that was logged last
+}
+
+// repeats reports whether a refusal is the one that was logged last.
+func (c *config) repeats(refusal error) bool {
+	text := refusal.Error()
+	last := c.refusal.Swap(&text)
+	return last != nil && *last == text
 }
 
 // An Option configures a [Connector] or a [Migrator]. Where a parameter of the
@@ -253,7 +263,7 @@ func WithLogger(l *slog.Logger) Option {
 
 // newConfig puts a DSN and options together and checks them. It does no I/O.
 func newConfig(dsn string, opts []Option) (*config, error) {
-	c := &config{mode: modeOn, timeout: time.Minute, newer: newerCompatible, trace: traceMigrations}
+	c := &config{mode: modeOn, timeout: time.Minute, newer: newerCompatible, trace: traceMigrations, refusal: &atomic.Pointer[string]{}}
 	for _, opt := range opts {
 		if err := opt(c); err != nil {
 			return nil, err
@@ -318,6 +328,9 @@ func (c *config) parseDSN(dsn string) (own []keyValue, err error) {
 	name, err = sqliteName(name)
 	if err != nil {
 		return nil, err
+	}
+	if strings.TrimSpace(name) == "" {
+		return nil, errNoName
 	}
 	c.database = displayName(name)
 	isURI := strings.HasPrefix(name, "file:")
@@ -419,17 +432,28 @@ func joinQuery(name string, parts []string) string {
 // names the scheme and nothing else: what follows it may hold a password.
 func sqliteName(name string) (string, error) {
 	scheme, rest, ok := strings.Cut(name, ":")
-	if !ok || len(scheme) < 2 || strings.ContainsFunc(scheme, notInScheme) { // C:\app.db
+	if !ok || len(scheme) < 2 || strings.ContainsFunc(scheme, notInScheme) { // :memory:, C:\app.db
+		before, after, _ := strings.Cut(name, "@")
+		if strings.Contains(before, ":") && after != "" || strings.Contains(name, "://") {
+			return "", errors.New("the DSN looks like that of another database, with a user and a password; for a file of such a name write file:NAME")
+		}
 		return name, nil
 	}
-	rest, isURL := strings.CutPrefix(rest, "//")
-	switch scheme = strings.ToLower(scheme); {
-	case scheme == "file":
-		return name, nil
-	case scheme == "sqlite", scheme == "sqlite3":
-		return "file:" + rest, nil
-	case !isURL && scheme != "libsql":
-		return name, nil // a file with a colon in its name
+	authority, isURL := "", strings.HasPrefix(rest, "//")
+	if isURL {
+		authority, _, _ = strings.Cut(rest[2:], "/")
+	}
+	switch scheme = strings.ToLower(scheme); scheme {
+	case "file":
+		if authority != "" && authority != "localhost" {
+			return "", errors.New("a file: DSN names no host; write file:app.db, or file:///folder/app.db with three slashes")
+		}
+		return "file:" + rest, nil // SQLite knows it in lower case only
+	case "sqlite", "sqlite3":
+		if strings.Contains(authority, "@") {
+			return "", errors.New("a sqlite: DSN names no user; write sqlite:app.db")
+		}
+		return "file:" + strings.TrimPrefix(rest, "//"), nil
 	}
 	return "", fmt.Errorf("a DSN of scheme %s is not for this version, which opens SQLite files only; write app.db, file:app.db or sqlite:app.db", quote(scheme))
 }

@@ -40,7 +40,10 @@ func TestDSNIsCutAsText(t *testing.T) {
 		{dsn: "sqlite3:///abs/a.db", base: "file:/abs/a.db", gate: "file:/abs/a.db", database: "/abs/a.db"},
 		{dsn: "SQLite::memory:", base: "file::memory:", gate: "file::memory:", database: ":memory:", inMemory: true},
 		{dsn: `C:\data\app.db`, base: `C:\data\app.db`, gate: `C:\data\app.db`, database: `C:\data\app.db`},
-		{dsn: "what:ever.db", base: "what:ever.db", gate: "what:ever.db", database: "what:ever.db"},
+		{dsn: "file:what:ever.db", base: "file:what:ever.db", gate: "file:what:ever.db", database: "what:ever.db"},
+		{dsn: "./what:ever.db", base: "./what:ever.db", gate: "./what:ever.db", database: "./what:ever.db"},
+		{dsn: "me@home.db", base: "me@home.db", gate: "me@home.db", database: "me@home.db"},
+		{dsn: "FILE:a.db?mode=ro", base: "file:a.db?mode=ro", gate: "file:a.db?mode=ro", database: "a.db", readsIt: true},
 		{dsn: "?a=b", base: "?a=b", gate: "?a=b", database: "?a=b"},
 	} {
 		var c config
@@ -92,6 +95,14 @@ func TestBadParametersNameTheNearest(t *testing.T) {
 		"libsql://host.example?authToken=s3cr": `scheme "libsql"`,
 		"https://s3cr@host.example":            `scheme "https"`,
 		"postgres://user:s3cr@host/db":         `scheme "postgres"`,
+		"turso:s3cr":                           `scheme "turso"`,
+		"mysql:host=h;password=s3cr":           `scheme "mysql"`,
+		"user:s3cr@tcp(127.0.0.1:3306)/db":     `scheme "user"`,
+		"a_user:s3cr@tcp(127.0.0.1:3306)/db":   "looks like that of another database",
+		"x_y://u:s3cr@host/db":                 "looks like that of another database",
+		"sqlite://u:s3cr@host/db":              "names no user",
+		"file://u:s3cr@host/app.db":            "names no host",
+		" ":                                    "the DSN is empty",
 	} {
 		_, err := NewConnector(dsn, WithSet(set))
 		if err == nil || !strings.Contains(err.Error(), words) || !strings.HasPrefix(err.Error(), "migratingsqlite: ") {
@@ -134,6 +145,7 @@ func TestEveryParameterHasAnOption(t *testing.T) {
 			t.Fatal(err)
 		}
 		byDSN.setNames, byOption.setNames = nil, nil
+		byDSN.refusal, byOption.refusal = nil, nil
 		if a, b := fmt.Sprintf("%+v", byDSN), fmt.Sprintf("%+v", byOption); a != b {
 			t.Errorf("%s and its option differ:\n%s\n%s", param, a, b)
 		}

@@ -36,7 +36,8 @@ var (
 )
 
 var (
-	errEmptyDSN = errors.New("migratingsqlite: the DSN is empty; name a database, such as file:app.db")
+	errNoName   = errors.New("the DSN is empty; name a database, such as file:app.db")
+	errEmptyDSN = fmt.Errorf("migratingsqlite: %w", errNoName)
 	errClosed   = errors.New("the database was closed")
 )
 
@@ -160,7 +161,8 @@ const (
 func hint(err error) string {
 	switch sqliteCode(err) {
 	case sqliteReadOnly:
-		if !errors.Is(err, ErrPending) {
+		var m *MigrationError
+		if !errors.Is(err, ErrPending) && !errors.As(err, &m) {
 			return "; may this program write to the database's folder? A write-ahead log needs that even for reading"
 		}
 	case sqliteFull:

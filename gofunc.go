@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -75,6 +76,11 @@ type panicError struct {
 	value any
 	place string
 	stack []byte
+}
+
+func (e *panicError) Unwrap() error {
+	err, _ := e.value.(error)
+	return err
 }
 
 func (e *panicError) Error() string { return fmt.Sprintf("panic: %v (%s)", e.value, e.place) }
@@ -312,6 +318,44 @@ type guardedRows struct {
 }
 
 func (r guardedRows) Close() error { return r.close(r.Rows) }
+
+// What sql.ColumnType tells; where the driver does not say, what database/sql
+// assumes then.
+
+func (r guardedRows) ColumnTypeScanType(i int) reflect.Type {
+	if t, ok := r.Rows.(driver.RowsColumnTypeScanType); ok {
+		return t.ColumnTypeScanType(i)
+	}
+	return reflect.TypeFor[any]()
+}
+
+func (r guardedRows) ColumnTypeDatabaseTypeName(i int) string {
+	if t, ok := r.Rows.(driver.RowsColumnTypeDatabaseTypeName); ok {
+		return t.ColumnTypeDatabaseTypeName(i)
+	}
+	return ""
+}
+
+func (r guardedRows) ColumnTypeLength(i int) (length int64, ok bool) {
+	if t, is := r.Rows.(driver.RowsColumnTypeLength); is {
+		return t.ColumnTypeLength(i)
+	}
+	return 0, false
+}
+
+func (r guardedRows) ColumnTypeNullable(i int) (nullable, ok bool) {
+	if t, is := r.Rows.(driver.RowsColumnTypeNullable); is {
+		return t.ColumnTypeNullable(i)
+	}
+	return false, false
+}
+
+func (r guardedRows) ColumnTypePrecisionScale(i int) (precision, scale int64, ok bool) {
+	if t, is := r.Rows.(driver.RowsColumnTypePrecisionScale); is {
+		return t.ColumnTypePrecisionScale(i)
+	}
+	return 0, 0, false
+}
 
 func (r guardedRows) Next(dest []driver.Value) error {
 	return r.do(r.ctx, func(context.Context) error { return r.Rows.Next(dest) })

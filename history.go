@@ -11,9 +11,17 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
+)
+
+// The driver's own tables.
+const (
+	historyTable = "migratingsqlite_history"
+	stateTable   = "migratingsqlite_state"
 )
 
 // The values of migratingsqlite_history.status.
@@ -23,6 +31,8 @@ const (
 	statusFailed     = "failed"
 	statusRolledBack = "rolled_back"
 )
+
+var statuses = []string{statusApplied, statusBaseline, statusFailed, statusRolledBack}
 
 // A goal is what a database that is up to date says of itself.
 type goal struct {
@@ -43,7 +53,8 @@ func newGoal(c *config) goal {
 	return g
 }
 
-const stateQuery = "SELECT set_name, digest FROM migratingsqlite_state"
+// A temporary table of that name must not be read instead.
+const stateQuery = "SELECT set_name, digest FROM main.migratingsqlite_state"
 
 // reached probes the database. That is all that an up-to-date one costs, so it
 // goes to the wrapped driver directly. On an error the database may be new, or
@@ -157,37 +168,38 @@ func (r record) String() string { return label(r.version, r.name) }
 
 // books is what a database says of itself, read at one moment.
 type books struct {
-	hasTables bool // migratingsqlite's own
-	records   []record
-	digests   map[string]string // set → digest in migratingsqlite_state
-	others    []string          // tables and views that are not migratingsqlite's
-	appID     int32
+	hasHistory, hasState bool // migratingsqlite's own tables
+	records              []record
+	digests              map[string]string // set → digest in migratingsqlite_state
+	others               []string          // tables and views that are not migratingsqlite's
+	appID                int32
 }
 
-// known reports whether there is a history of any set but the driver's own.
-func (b *books) known() bool {
+// known returns the sets, but for the driver's own, that there is a history of.
+func (b *books) known() (sets []string) {
 	for _, r := range b.records {
-		if r.set != ownSet && r.status != statusFailed {
-			return true
+		if r.set != ownSet && r.status != statusFailed && !slices.Contains(sets, r.set) {
+			sets = append(sets, r.set)
 		}
 	}
-	return false
+	return sets
 }
 
 // readBooks reads everything that a plan is made of. The caller holds a
 // transaction, so that it all is of one moment.
 func readBooks(ctx context.Context, conn *sql.Conn) (*books, error) {
 	b := &books{digests: map[string]string{}}
-	err := each(ctx, conn, "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT GLOB 'sqlite_*' ORDER BY name",
+	err := each(ctx, conn, "SELECT name FROM main.sqlite_master WHERE type IN ('table', 'view') AND name NOT GLOB 'sqlite_*' ORDER BY name",
 		func(rows *sql.Rows) error {
 			var name string
 			if err := rows.Scan(&name); err != nil {
 				return err
 			}
-			switch name {
-			case "migratingsqlite_history":
-				b.hasTables = true
-			case "migratingsqlite_state":
+			switch {
+			case strings.EqualFold(name, historyTable):
+				b.hasHistory = true
+			case strings.EqualFold(name, stateTable):
+				b.hasState = true
 			default:
 				b.others = append(b.others, name)
 			}
@@ -200,32 +212,52 @@ func readBooks(ctx context.Context, conn *sql.Conn) (*books, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the application_id: %w", err)
 	}
-	if !b.hasTables {
-		return b, nil
+	if b.hasHistory {
+		if err := b.readHistory(ctx, conn); err != nil {
+			return nil, damaged(historyTable, err)
+		}
 	}
-	err = each(ctx, conn, `SELECT set_name, version, name, checksum, status, compatible, applied_at, duration_ms, coalesce(error, '')
-		FROM migratingsqlite_history ORDER BY set_name, version, name`,
+	if b.hasState {
+		if err := b.readState(ctx, conn); err != nil {
+			return nil, damaged(stateTable, err)
+		}
+	}
+	return b, nil
+}
+
+func (b *books) readHistory(ctx context.Context, conn *sql.Conn) error {
+	return each(ctx, conn, `SELECT set_name, version, name, checksum, status, compatible, applied_at, duration_ms, coalesce(error, '')
+		FROM main.migratingsqlite_history ORDER BY set_name, version, name`,
 		func(rows *sql.Rows) error {
 			var r record
 			var ms int64
 			err := rows.Scan(&r.set, &r.version, &r.name, &r.checksum, &r.status, &r.compatible, &r.appliedAt, &ms, &r.err)
 			r.duration = time.Duration(ms) * time.Millisecond
 			b.records = append(b.records, r)
+			if err == nil && !slices.Contains(statuses, r.status) {
+				err = fmt.Errorf("migration %s has status %s", r, quote(r.status))
+			}
 			return err
 		})
-	if err != nil {
-		return nil, fmt.Errorf("reading the history: %w", err)
-	}
-	err = each(ctx, conn, stateQuery, func(rows *sql.Rows) error {
+}
+
+func (b *books) readState(ctx context.Context, conn *sql.Conn) error {
+	return each(ctx, conn, stateQuery, func(rows *sql.Rows) error {
 		var set, digest string
 		err := rows.Scan(&set, &digest)
 		b.digests[set] = digest
 		return err
 	})
-	if err != nil {
-		return nil, fmt.Errorf("reading the state: %w", err)
+}
+
+// damaged explains why one of the driver's own tables cannot be read: the
+// database is in the way, or the table is not as the driver writes it.
+func damaged(table string, err error) error {
+	if code := sqliteCode(err); code > sqliteError || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("reading %s: %w", table, err)
 	}
-	return b, nil
+	return &refusal{ErrUnknownSchema, err, fmt.Sprintf("its table %s is not as this driver writes it (%s); restore a backup, or drop the table and say with _migrate_baseline which version the database is at",
+		table, causeText(err))}
 }
 
 // each calls f for every row of a query.
@@ -244,7 +276,7 @@ func each(ctx context.Context, conn *sql.Conn, q string, f func(*sql.Rows) error
 }
 
 // A migration that failed or was rolled back has a row already.
-const writeRecord = `INSERT INTO migratingsqlite_history (set_name, version, name, checksum, status, compatible,
+const writeRecord = `INSERT INTO main.migratingsqlite_history (set_name, version, name, checksum, status, compatible,
 	applied_at, duration_ms, down_sql, applied_by, app_version, hostname, error, metadata)
 VALUES (?, ?, ?, ?, ?, ?, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (set_name, version, name) DO UPDATE SET
@@ -253,7 +285,13 @@ ON CONFLICT (set_name, version, name) DO UPDATE SET
 	applied_by = excluded.applied_by, app_version = excluded.app_version, hostname = excluded.hostname,
 	rolled_back_at = NULL, error = excluded.error, metadata = excluded.metadata`
 
-const writeState = `INSERT INTO migratingsqlite_state (set_name, version, digest) VALUES (?, ?, ?)
+// A failed attempt under a name that was changed is over when its version is
+// there.
+const deleteOverFailures = `DELETE FROM main.migratingsqlite_history AS f WHERE status = 'failed' AND version > 0 AND EXISTS (
+	SELECT 1 FROM main.migratingsqlite_history AS a
+	WHERE a.set_name = f.set_name AND a.version = f.version AND a.status IN ('applied', 'baseline'))`
+
+const writeState = `INSERT INTO main.migratingsqlite_state (set_name, version, digest) VALUES (?, ?, ?)
 ON CONFLICT (set_name) DO UPDATE SET version = excluded.version, digest = excluded.digest`
 
 // done is a migration that a run has applied, failed to apply, or taken as

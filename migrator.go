@@ -125,7 +125,10 @@ func (m *Migrator) Status(ctx context.Context) ([]SetStatus, error) {
 func (s *setPlan) status() SetStatus {
 	records := map[key]record{}
 	for _, r := range s.records {
-		records[keyOf(r.version, r.name)] = r
+		k := keyOf(r.version, r.name)
+		if other, ok := records[k]; !ok || !other.current() && (r.current() || r.appliedAt > other.appliedAt) {
+			records[k] = r // a file was renamed between two attempts
+		}
 	}
 	list := SetStatus{Set: s.set.name, Version: s.version}
 	add := func(r record, version int64, name, file, state string) {
@@ -143,6 +146,8 @@ func (s *setPlan) status() SetStatus {
 			state = "pending"
 		case r.current() && r.checksum != m.Checksum && m.Version > 0:
 			state = "changed"
+		case r.current() && r.checksum != m.Checksum && len(s.newer) > 0:
+			state = "newer" // and is not taken back
 		case r.current() && r.checksum != m.Checksum:
 			state = "pending" // a repeatable one has a new text
 		}
@@ -164,7 +169,8 @@ func (s *setPlan) status() SetStatus {
 }
 
 // Up upgrades the database, like opening it does. Unlike there the upgrade
-// ends with the context.
+// ends with the context. A private database in memory is gone when it returns:
+// that shows whether everything applies, and no more.
 func (m *Migrator) Up(ctx context.Context) (*Result, error) {
 	w := &waiter{budget: m.config.timeout}
 	var report *report

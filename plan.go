@@ -11,22 +11,24 @@ import (
 type plan struct {
 	sets     []setPlan // the driver's own set first
 	setAppID bool
-	empty    bool // the database has no tables and no history
-	known    bool // it has a history
+	empty    bool     // the database has no tables and no history
+	known    []string // the sets that it has a history of
+	traced   bool     // a failed attempt was recorded in it
 	refusal  error
 }
 
 // setPlan is the part of one set.
 type setPlan struct {
-	set      *Set
-	version  int64 // the newest that the database has
-	target   []Migration
-	records  []record    // of this set, by version
-	baseline []Migration // to be recorded as being there
-	pending  []Migration // to be applied, in this order
-	newer    []record    // current ones that the set does not know
-	digest   string      // of the state after the run
-	refresh  bool        // the recorded digest is out of date
+	set        *Set
+	version    int64 // the newest that the database has
+	target     []Migration
+	records    []record    // of this set, by version
+	baseline   []Migration // to be recorded as being there
+	pending    []Migration // to be applied, in this order
+	repeatable []Migration // unchanged; a versioned one in pending may drop what they create
+	newer      []record    // current ones that the set does not know
+	digest     string      // of the state after the run
+	refresh    bool        // the recorded digest is out of date
 }
 
 // must reports whether there is anything that has to be written.
@@ -55,10 +57,14 @@ func (p *plan) pending() (n int) {
 // state says in what state a refused or failed run leaves the database.
 func (p *plan) state(set string) string {
 	switch {
+	case p.empty && p.traced:
+		return "the database is unchanged, still empty but for a record of this failure"
 	case p.empty:
 		return "the database is unchanged, still empty"
-	case !p.known:
+	case p.known == nil:
 		return "the database is unchanged"
+	case !slices.ContainsFunc(p.sets, func(s setPlan) bool { return slices.Contains(p.known, s.set.name) }):
+		return fmt.Sprintf("the database is unchanged; its history is of set %s, not of this program's: was the set renamed, or is it another program's file?", strings.Join(p.known, ", "))
 	}
 	for _, s := range p.sets {
 		if s.set.name == set || set == "" && s.set.name != ownSet {
@@ -71,16 +77,20 @@ func (p *plan) state(set string) string {
 // newPlan compares what the database has with what the program has. It is the
 // one place where a run is refused.
 func newPlan(c *config, b *books) *plan {
-	p := &plan{known: b.known(), empty: !b.known() && len(b.others) == 0}
+	p := &plan{known: b.known()}
+	p.empty = p.known == nil && len(b.others) == 0
 	var refusals []error
 	if err := p.checkAppID(c, b); err != nil {
 		refusals = append(refusals, err)
 	}
-	if !p.known && !p.empty && c.baseline == "" {
+	if p.known == nil && !p.empty && c.baseline == "" {
 		refusals = append(refusals, unknownSchema(c, b))
 	}
-	own := config{newer: newerCompatible}
-	s, err := planSet(&own, b, bookkeeping())
+	ownConfig, ownBooks := &config{newer: newerCompatible}, b
+	if !b.hasHistory || !b.hasState {
+		ownBooks = &books{} // to be made anew, whatever is said of them
+	}
+	s, err := planSet(ownConfig, ownBooks, bookkeeping())
 	p.sets, refusals = append(p.sets, s), append(refusals, err...)
 	for _, set := range c.sets {
 		s, err := planSet(c, b, set)
@@ -99,7 +109,7 @@ func (p *plan) checkAppID(c *config, b *books) error {
 	if !c.hasAppID || b.appID == c.appID {
 		return nil
 	}
-	if p.empty || p.known && b.appID == 0 {
+	if p.empty || p.known != nil && b.appID == 0 {
 		p.setAppID = true
 		return nil
 	}
@@ -112,11 +122,11 @@ func unknownSchema(c *config, b *books) error {
 	if len(names) > 5 {
 		names, more = names[:5], ", …"
 	}
-	version := "N"
+	version := ""
 	if len(c.sets) == 1 && c.sets[0].newest() > 0 {
-		version = fmt.Sprint(c.sets[0].newest())
+		version = fmt.Sprintf(" (the program's newest is %d)", c.sets[0].newest())
 	}
-	return refuse(ErrUnknownSchema, "it has tables (%s%s) but no history of migrations; say with _migrate_baseline=%s which version they are at, or with _migrate_baseline=none that all migrations are to be applied to them",
+	return refuse(ErrUnknownSchema, "it has tables (%s%s) but no history of migrations; say with _migrate_baseline=N that they are as version N leaves them%s, or with _migrate_baseline=none that all migrations are to be applied to them",
 		strings.Join(names, ", "), more, version)
 }
 
@@ -148,14 +158,17 @@ func planSet(c *config, b *books, set *Set) (s setPlan, refusals []error) {
 	if err := checkNewer(c, s); err != nil {
 		refusals = append(refusals, err)
 	}
-	if !b.known() && len(b.others) > 0 && c.baselineAt > 0 {
-		s.version = c.baselineAt
+	if !slices.Contains(b.known(), set.name) && len(b.others) > 0 && c.baselineAt > 0 {
+		s.version = c.baselineAt // other sets may have a history: this one may have been renamed
 	}
 	var late []string
 	for _, m := range s.target {
 		r, ok := current[keyOf(m.Version, m.Name)]
 		switch {
 		case ok && r.checksum == m.Checksum:
+			if m.Version == 0 {
+				s.repeatable = append(s.repeatable, m)
+			}
 		case ok && m.Version > 0:
 			refusals = append(refusals, refuse(ErrChanged, "migration %s was edited after it had been applied: %s has checksum %s, applied was %s; put the text back as it was and make the change in a new migration",
 				m, cmp.Or(m.File, "the function"), short(m.Checksum), short(r.checksum)))
@@ -169,6 +182,9 @@ func planSet(c *config, b *books, set *Set) (s setPlan, refusals []error) {
 			}
 			s.pending = append(s.pending, m)
 		}
+	}
+	if !slices.ContainsFunc(s.pending, func(m Migration) bool { return m.Version > 0 }) {
+		s.repeatable = nil
 	}
 	if len(late) > 0 && !c.outOfOrder {
 		refusals = append(refusals, refuse(ErrOutOfOrder, "%s is pending although version %d is applied already; give it a version above that, or allow it with _migrate_out_of_order=true", strings.Join(late, ", "), s.version))

@@ -1,6 +1,7 @@
 package migratingsqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"errors"
@@ -250,6 +251,11 @@ func (r *run) transact(ctx context.Context) error {
 			return err
 		}
 	}
+	if r.config.hasAppID {
+		if id, err := r.conn.number(ctx, "PRAGMA application_id"); err != nil || int32(id) != r.config.appID {
+			return cmp.Or(err, fmt.Errorf("a migration has set the application_id to %#x, and _migrate_app_id wants %#x; delete that PRAGMA", uint32(id), uint32(r.config.appID)))
+		}
+	}
 	if checkKeys {
 		after, err := findViolations(ctx, r.conn)
 		if err != nil {
@@ -268,7 +274,7 @@ func (r *run) transact(ctx context.Context) error {
 // read reads the scripts that the run needs.
 func (p *plan) read() error {
 	for _, s := range p.sets {
-		for _, list := range [][]Migration{s.baseline, s.pending} {
+		for _, list := range [][]Migration{s.baseline, s.pending, s.repeatable} {
 			for i := range list {
 				if err := list[i].read(); err != nil {
 					return err
@@ -284,9 +290,11 @@ func (p *plan) read() error {
 // every row of a large database would be in vain.
 func (p *plan) mayBreakKeys() bool {
 	for _, s := range p.sets {
-		for i := range s.pending {
-			if s.pending[i].changesRows() {
-				return true
+		for _, list := range [][]Migration{s.pending, s.repeatable} {
+			for i := range list {
+				if list[i].changesRows() {
+					return true
+				}
 			}
 		}
 	}
@@ -332,13 +340,39 @@ func (r *run) brokenKeys(broken []string) error {
 	return fmt.Errorf("the migrations %s leave rows that break a foreign key: %s", strings.Join(names, ", "), text)
 }
 
-// applySet applies a set's pending migrations, one after the other.
+// applySet applies a set's pending migrations, one after the other. A
+// repeatable migration that has not changed is applied again as well where a
+// versioned one has dropped what it creates: a rebuilt table has lost its
+// triggers.
 func (r *run) applySet(s *setPlan) error {
 	for i := range s.baseline {
 		r.report.Done = append(r.report.Done, done{set: s.set.name, migration: &s.baseline[i], status: statusBaseline})
 	}
-	for i := range s.pending {
-		d := done{set: s.set.name, migration: &s.pending[i], status: statusApplied}
+	versioned := s.pending
+	if i := slices.IndexFunc(s.pending, func(m Migration) bool { return m.Version == 0 }); i >= 0 {
+		versioned = s.pending[:i]
+	}
+	if err := r.apply(s.set, versioned); err != nil {
+		return err
+	}
+	repeatable := slices.Clone(s.pending[len(versioned):])
+	for _, m := range s.repeatable {
+		gone, err := r.gone(&m)
+		if err != nil {
+			return err
+		}
+		if gone {
+			repeatable = append(repeatable, m)
+		}
+	}
+	slices.SortFunc(repeatable, func(a, b Migration) int { return cmp.Compare(a.Name, b.Name) })
+	s.pending = slices.Concat(versioned, repeatable)
+	return r.apply(s.set, s.pending[len(versioned):])
+}
+
+func (r *run) apply(set *Set, list []Migration) error {
+	for i := range list {
+		d := done{set: set.name, migration: &list[i], status: statusApplied}
 		ctx, end := r.tel.migration(&d)
 		if d.migration.upFunc != nil {
 			d.err = r.applyFunc(ctx, &d)
@@ -352,6 +386,49 @@ func (r *run) applySet(s *setPlan) error {
 		r.report.Done = append(r.report.Done, d)
 	}
 	return nil
+}
+
+type object struct{ kind, name string }
+
+// objectTypes are the types in sqlite_master of what statements make or drop.
+var objectTypes = map[script.Kind]string{
+	script.CreateTable: "table", script.CreateVirtualTable: "table", script.AlterTable: "table", script.DropTable: "table",
+	script.CreateIndex: "index", script.DropIndex: "index",
+	script.CreateView: "view", script.DropView: "view",
+	script.CreateTrigger: "trigger", script.DropTrigger: "trigger",
+}
+
+// gone reports whether something that a script creates is not there.
+func (r *run) gone(m *Migration) (bool, error) {
+	created := map[object]bool{}
+	for sc := script.NewScanner(m.scripts.up); ; {
+		st, ok := sc.Next()
+		if !ok {
+			break
+		}
+		e := st.Effect()
+		o := object{objectTypes[st.Kind], strings.ToLower(e.Name)}
+		switch {
+		case o.kind == "" || e.Temp:
+		case st.Kind == script.AlterTable:
+			if e.Action == script.RenameTable {
+				delete(created, o)
+				created[object{o.kind, strings.ToLower(e.NewName)}] = true
+			}
+		case st.Kind < script.AlterTable:
+			created[o] = true
+		default:
+			delete(created, o)
+		}
+	}
+	for o := range created {
+		var n int
+		err := r.conn.QueryRowContext(r.tel.ctx, "SELECT count(*) FROM main.sqlite_master WHERE type = ? AND lower(name) = ?", o.kind, o.name).Scan(&n)
+		if err != nil || n == 0 {
+			return n == 0, err
+		}
+	}
+	return false, nil
 }
 
 func (r *run) applyScript(ctx context.Context, d *done) error {
@@ -407,6 +484,11 @@ func (r *run) writeBooks(ctx context.Context) error {
 	}
 	for i := range r.plan.sets {
 		s := &r.plan.sets[i]
+		if slices.ContainsFunc(s.records, func(r record) bool { return r.status == statusFailed }) {
+			if err := r.conn.exec(ctx, deleteOverFailures); err != nil {
+				return err
+			}
+		}
 		if _, err := r.conn.ExecContext(ctx, writeState, s.set.name, s.after(), s.digest); err != nil {
 			return err
 		}
@@ -447,6 +529,7 @@ func (r *run) recordFailure(ctx context.Context, failed *MigrationError) {
 	if err != nil {
 		r.conn.exec(context.WithoutCancel(ctx), "ROLLBACK")
 	}
+	r.plan.traced = err == nil
 }
 
 func (r *run) recordInside(ctx context.Context, failed done) error {

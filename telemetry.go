@@ -175,6 +175,7 @@ func (t *telemetry) end(outcome string, p *plan, r *report, err error) {
 		attrs = append(attrs, slog.String("stack", string(panicked.stack)))
 	}
 	switch {
+	case outcome == outcomeRefused && t.config.repeats(err): // a busy pool asks again and again
 	case err != nil:
 		log.LogAttrs(t.ctx, slog.LevelError, "migratingsqlite: the database was not upgraded", append(attrs,
 			slog.String("outcome", outcome), slog.String("error", err.Error()))...)

@@ -1,5 +1,6 @@
 -- The tables in which migratingsqlite keeps its books: a long-lived format,
--- changed only by adding a file beside this one.
+-- changed only by adding a file beside this one. A database that has lost one
+-- of the tables gets it back.
 --
 -- Every column is INTEGER or TEXT and every table ends at its parenthesis:
 -- there are migrations that append STRICT to all tables through
@@ -7,7 +8,7 @@
 -- whole file unreadable.
 
 -- A row for each migration. Repeatable migrations have version 0.
-CREATE TABLE migratingsqlite_history (
+CREATE TABLE IF NOT EXISTS migratingsqlite_history (
     set_name       TEXT NOT NULL,
     version        INTEGER NOT NULL,
     name           TEXT NOT NULL,
@@ -27,7 +28,7 @@ CREATE TABLE migratingsqlite_history (
 );
 
 -- A row for each set: what every first connection compares with its binary.
-CREATE TABLE migratingsqlite_state (
+CREATE TABLE IF NOT EXISTS migratingsqlite_state (
     set_name TEXT NOT NULL PRIMARY KEY,
     version  INTEGER NOT NULL,
     digest   TEXT NOT NULL
