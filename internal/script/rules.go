@@ -118,13 +118,20 @@ func (s Statement) ChangesRows() bool {
 // on a small one, so that nothing is won by being able to interrupt them. Its
 // zero value is ready for the first statement of a script.
 type Pace struct {
-	created namespace // tables, all of whose rows the script has inserted itself
+	created namespace // tables without triggers, all of whose rows the script has inserted itself
 }
 
 // Quick takes the next statement of the script. When unsure it says no.
 func (p *Pace) Quick(s Statement) bool {
 	switch s.Kind {
-	case CreateView, CreateTrigger, DropView, DropTrigger, Savepoint, Release:
+	case CreateView, DropView, DropTrigger, Savepoint, Release:
+		return true
+	case CreateTrigger: // what a change of the table's rows sets off may take long
+		e := s.Effect()
+		delete(p.created, key(false, e.Schema, e.Table))
+		if e.Temp { // the table may be in any schema
+			p.created = nil
+		}
 		return true
 	case CreateTable:
 		e := s.Effect()
@@ -139,7 +146,8 @@ func (p *Pace) Quick(s Statement) bool {
 		e := s.Effect()
 		return p.created[key(false, e.Schema, e.Table)]
 	case Insert:
-		if insertsValues(s.Text) {
+		// The table of another script may have a trigger that takes long.
+		if e := s.Effect(); p.created[key(false, e.Schema, e.Table)] && insertsValues(s.Text) {
 			return true
 		}
 		p.created = nil
