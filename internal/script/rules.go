@@ -245,7 +245,8 @@ func (p *Pace) Quick(s Statement) bool {
 		if e.Action == RenameTable {
 			p.created = nil
 		}
-		return e.Action == AddColumn && !e.NotNull && !e.Generated && !mentions(s.Text, "CHECK")
+		// SQLite reads every row for some columns, and for any in a STRICT table.
+		return e.Action == AddColumn && p.created[key(false, e.Schema, e.Table)]
 	default:
 		p.created = nil
 	}
