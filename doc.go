@@ -47,9 +47,15 @@
 //	-- migratingsqlite: breaking
 //
 // say whether an older program, which does not know the migration, can go on
-// working after it. Without them it is inferred: a new table, view or index,
-// and a new column that is nullable or has a default are compatible; all else,
-// a new unique index on an old table included, is breaking.
+// working after it. Without them it is inferred. Compatible are a new table or
+// view and all that is done to a new table, short of changing its rows when it
+// has triggers; an index on columns of an old table that is not unique or
+// partial and has no expressions; and a new column of an old table that is
+// nullable or has a default, and has no CHECK and is not generated. A foreign
+// key to an old table must let older programs delete its rows: ON DELETE SET
+// NULL, where the columns take that, or, in a new table, ON DELETE CASCADE. All
+// else is breaking, and so is what depends on whether a table was there before
+// a CREATE TABLE IF NOT EXISTS.
 //
 // # DSN
 //

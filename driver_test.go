@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -513,9 +514,14 @@ func TestMalformedSetsAreRefusedWhenTheyAreLoaded(t *testing.T) {
 		{"BEGIN", files("0001_a.sql", "BEGIN;\nCREATE TABLE a(x);\nCOMMIT;"), nil, []string{"0001_a.sql:1:1: BEGIN", "delete it"}},
 		{"VACUUM in a down", files("0001_a.up.sql", "SELECT 1", "0001_a.down.sql", "SELECT 1;\nVACUUM"), nil, []string{"0001_a.down.sql:2:1", "VACUUM"}},
 		{"foreign_keys", files("0001_a.sql", "PRAGMA foreign_keys=OFF; SELECT 1"), nil, []string{"0001_a.sql:1:1", "foreign_keys", "delete it"}},
+		{"query_only", files("0001_a.sql", "SELECT 1;\nPRAGMA query_only = 1"), nil, []string{"0001_a.sql:2:1", "query_only", "delete it"}},
 		{"unknown directive", files("0001_a.sql", "-- migratingsqlite: compatibel\nSELECT 1"), nil, []string{"0001_a.sql:1:1", `"compatibel"; did you mean compatible?`}},
 		{"late directive", files("0001_a.sql", "SELECT 1;\n-- migratingsqlite: breaking\n"), nil, []string{"0001_a.sql:2:1", "before the first statement"}},
 		{"contradiction", files("0001_a.sql", "-- migratingsqlite: breaking\n-- migratingsqlite: compatible\nSELECT 1"), nil, []string{"0001_a.sql:2:1", "not both"}},
+		{"a goose file", files("0001_a.sql", "-- +goose Up\nCREATE TABLE a(x);\n-- +goose Down\nDROP TABLE a;\n"), nil,
+			[]string{"0001_a.sql:1:1: this is a goose file (-- +goose Up)", "keep only the up section", ".down.sql"}},
+		{"a dbmate file", files("0001_a.sql", "CREATE TABLE a(x);\n  --migrate:down\nDROP TABLE a;"), nil, []string{"0001_a.sql:2:3: this is a dbmate file (-- migrate:down)"}},
+		{"an sql-migrate file", files("0001_a.up.sql", "SELECT 1", "0001_a.down.sql", "-- +migrate Down\n"), nil, []string{"0001_a.down.sql:1:1: this is a sql-migrate file"}},
 		{"two faults", files("0001_a.sql", "BEGIN", "0002_b.sql", "VACUUM"), nil, []string{"0001_a.sql:1:1", "0002_b.sql:1:1"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -525,6 +531,28 @@ func TestMalformedSetsAreRefusedWhenTheyAreLoaded(t *testing.T) {
 	}
 	_, err := migratingsqlite.Load("migratingsqlite", files("0001_a.sql", "SELECT 1"))
 	wantError(t, err, migratingsqlite.ErrMalformed, "the driver's own")
+}
+
+// Everything that is wrong with a file is said at once, in the order of its
+// lines.
+func TestEveryFaultOfAFileIsReported(t *testing.T) {
+	places := func(names ...string) []string {
+		t.Helper()
+		_, err := migratingsqlite.Load("app", files(names...))
+		wantError(t, err, migratingsqlite.ErrMalformed)
+		var at []string
+		for _, m := range regexp.MustCompile(`at ([^ ]+):`).FindAllStringSubmatch(err.Error(), -1) {
+			at = append(at, m[1])
+		}
+		return at
+	}
+	want(t, places("0001_a.up.sql", "-- migratingsqlite: compatibel\nBEGIN;\nCREATE TABLE a(x);\n-- +goose Down\nPRAGMA journal_mode=WAL; COMMIT;\n-- migratingsqlite: breaking\n",
+		"0001_a.down.sql", "BEGIN; DROP TABLE a; COMMIT"),
+		[]string{"0001_a.up.sql:1:1", "0001_a.up.sql:2:1", "0001_a.up.sql:4:1", "0001_a.up.sql:5:1", "0001_a.up.sql:5:26", "0001_a.up.sql:6:1",
+			"0001_a.down.sql:1:1", "0001_a.down.sql:1:22"})
+	// Behind a string without its end there is no telling what is a statement.
+	want(t, places("0001_a.sql", "BEGIN;\nSELECT 'x;\nCOMMIT;"), []string{"0001_a.sql:1:1", "0001_a.sql:2:8"})
+	want(t, len(places("0001_a.sql", strings.Repeat("VACUUM;\n", 1000))), 10)
 }
 
 func TestNativeLayoutsMixInOneFolder(t *testing.T) {

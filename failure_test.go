@@ -781,6 +781,11 @@ func settles(t testing.TB, before int, count func() int) {
 func TestCloseDuringAnUpgrade(t *testing.T) {
 	endless := `CREATE TABLE never (x);
 		INSERT INTO never WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT count(*) FROM n;`
+	triggered := `CREATE TABLE never (x);
+		CREATE TRIGGER slow AFTER INSERT ON parent BEGIN
+			INSERT INTO never SELECT count(*) FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT i FROM n);
+		END;
+		INSERT INTO parent (name) VALUES ('new');`
 	reached := make(chan struct{}, 10)
 	here := migratingsqlite.Func(2, "here", func(context.Context, migratingsqlite.Tx) error {
 		reached <- struct{}{}
@@ -803,6 +808,7 @@ func TestCloseDuringAnUpgrade(t *testing.T) {
 		set  *migratingsqlite.Set
 	}{
 		{"script", steps(t, []string{family, "", endless}, here)},
+		{"script with a trigger", steps(t, []string{family, "", triggered}, here)},
 		{"function that waits", steps(t, []string{family}, here, migratingsqlite.Func(3, "wait", wait, nil))},
 		{"function that queries", steps(t, []string{family}, here, migratingsqlite.Func(3, "query", query, nil))},
 		{"function that ignores it", steps(t, []string{family}, here, migratingsqlite.Func(3, "deaf", deaf, nil))},

@@ -77,8 +77,8 @@ func label(version int64, name string) string {
 }
 
 // Compatible reports whether code that does not know the migration can go on
-// working after it: it only adds tables, indexes, views or columns that are
-// nullable or have a default, or its script says so by
+// working after it: it only adds to the schema, in a way that can make no
+// statement of older code fail, or its script says so by
 // `-- migratingsqlite: compatible`. A [Func] is not.
 func (m Migration) Compatible() bool {
 	if m.compatible != inferred || m.upFunc != nil {
@@ -302,66 +302,94 @@ func (s *Set) check(m *Migration, buf *[]byte) error {
 		return err
 	}
 	m.Checksum = checksum(text)
-	directives, err := s.checkScript(m, m.File, text)
-	if err != nil {
-		return err
-	}
+	directives, faults := s.checkScript(m, m.File, text)
 	for _, d := range directives {
 		said := statedCompatible
+		var why error
 		switch {
 		case !d.Leading:
-			err = errors.New("a directive must come before the first statement")
+			why = errors.New("a directive must come before the first statement")
 		case d.Word == "breaking":
 			said = statedBreaking
 		case d.Word != "compatible":
 			words := []string{"compatible", "breaking"}
-			err = fmt.Errorf("unknown directive %s; did you mean %s?", quote(d.Word), nearest(d.Word, words))
+			why = fmt.Errorf("unknown directive %s; did you mean %s?", quote(d.Word), nearest(d.Word, words))
 		}
-		if err == nil && d.Args != "" {
-			err = fmt.Errorf("the directive %s takes nothing after it", d.Word)
+		if why == nil && d.Args != "" {
+			why = fmt.Errorf("the directive %s takes nothing after it", d.Word)
 		}
-		if err == nil && m.compatible != inferred && m.compatible != said {
-			err = errors.New("a migration is compatible or breaking, not both")
+		if why == nil && m.compatible != inferred && m.compatible != said {
+			why = errors.New("a migration is compatible or breaking, not both")
 		}
-		if err != nil {
-			return s.malformed(m, m.File, d.Line, d.Column, "", err)
+		if why != nil {
+			faults = append(faults, s.malformed(m, m.File, d.Line, d.Column, "", why))
+			continue
 		}
 		m.compatible = said
 	}
+	err = inLineOrder(faults)
 	if m.downFile == "" {
-		return nil
+		return err
 	}
-	if text, err = source.Read(m.fsys, m.downFile, buf); err == nil {
-		_, err = s.checkScript(m, m.downFile, text)
+	text, downErr := source.Read(m.fsys, m.downFile, buf)
+	if downErr == nil {
+		_, faults = s.checkScript(m, m.downFile, text)
+		downErr = inLineOrder(faults)
 	}
-	return err
+	return errors.Join(err, downErr)
 }
 
-func (s *Set) checkScript(m *Migration, file string, text []byte) ([]script.Directive, error) {
+// maxFaults is how many a file is told of at once.
+const maxFaults = 10
+
+// checkScript returns what is wrong with a script, and its directives where it
+// can be scanned to its end.
+func (s *Set) checkScript(m *Migration, file string, text []byte) (_ []script.Directive, faults []*MigrationError) {
+	refuse := func(line, column int, statement, why string) {
+		faults = append(faults, s.malformed(m, file, line, column, statement, errors.New(why)))
+	}
 	// No copy: what is kept of it, malformed clones.
 	sc := script.NewScanner(unsafe.String(unsafe.SliceData(text), len(text)))
 	empty := true
-	for {
+	for len(faults) < maxFaults {
 		st, ok := sc.Next()
 		if !ok {
 			break
 		}
 		empty = false
 		if why := st.InTransaction(); why != "" {
-			return nil, s.malformed(m, file, st.Line, st.Column, st.Text, errors.New(why))
+			refuse(st.Line, st.Column, st.Text, why)
 		}
+	}
+	mark := sc.Marker()
+	if mark.Tool != "" {
+		refuse(mark.Line, mark.Column, "", fmt.Sprintf("this is a %s file (%s): its markers are not read, and its down section would run too; "+
+			"keep only the up section, without markers, or split the file into .up.sql and .down.sql", mark.Tool, mark.Text))
 	}
 	if err := sc.Err(); err != nil {
 		at := err.(*script.Error)
-		return nil, s.malformed(m, file, at.Line, at.Column, "", errors.New(at.Msg))
+		refuse(at.Line, at.Column, "", at.Msg)
+		return nil, faults
 	}
-	if empty {
-		return nil, s.malformed(m, file, 1, 1, "", errors.New("there is no statement in it"))
+	if empty && mark.Tool == "" {
+		refuse(1, 1, "", "there is no statement in it")
 	}
-	return sc.Directives(), nil
+	return sc.Directives(), faults
 }
 
-func (s *Set) malformed(m *Migration, file string, line, column int, statement string, err error) error {
+// inLineOrder joins the first faults of a file.
+func inLineOrder(faults []*MigrationError) error {
+	slices.SortStableFunc(faults, func(a, b *MigrationError) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	var errs []error
+	for _, f := range faults[:min(len(faults), maxFaults)] {
+		errs = append(errs, f)
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Set) malformed(m *Migration, file string, line, column int, statement string, err error) *MigrationError {
 	return &MigrationError{
 		Set: s.name, Version: m.Version, Name: m.Name, File: file, Line: line, Column: column,
 		Statement: strings.Clone(statement), Err: malformedScript{err},

@@ -14,7 +14,10 @@ type Effect struct {
 	Value    string // of a PRAGMA: its argument, unquoted
 	HasValue bool   // the PRAGMA has an argument
 
+	Event Kind // of a trigger: Insert, Update or Delete
+
 	Unique      bool // CREATE UNIQUE INDEX
+	Plain       bool // the index holds columns in an order that SQLite knows: no expression, no WHERE
 	Temp        bool // the object lives in the connection only
 	IfNotExists bool
 	IfExists    bool
@@ -23,6 +26,7 @@ type Effect struct {
 	// The constraints of an added column.
 	NotNull    bool
 	HasDefault bool // other than NULL
+	Check      bool
 	Generated  bool
 	References bool
 }
@@ -121,8 +125,48 @@ func (e *Effect) create(l *lexer, k Kind) {
 		e.Table = e.Name
 	default:
 		for t := l.next(); t != "" && !t.is("ON"); t = l.next() {
+			switch {
+			case t.is("INSERT"):
+				e.Event = Insert
+			case t.is("UPDATE"):
+				e.Event = Update
+			case t.is("DELETE"):
+				e.Event = Delete
+			}
 		}
 		_, e.Table = l.qualified()
+		e.Plain = k == CreateIndex && l.plainColumns()
+	}
+}
+
+// plainColumns reads the rest of a CREATE INDEX behind its table, and reports
+// whether it is a list of columns.
+func (l *lexer) plainColumns() bool {
+	if l.next() != "(" {
+		return false
+	}
+	for {
+		if !l.next().isName() {
+			return false
+		}
+		if l.accept("COLLATE") {
+			switch lower(l.next().name()) {
+			case "binary", "nocase", "rtrim":
+			default: // older code may not have it
+				return false
+			}
+		}
+		if !l.accept("ASC") {
+			l.accept("DESC")
+		}
+		switch l.next() {
+		case ",":
+		case ")":
+			t := l.next()
+			return t == "" || t == ";"
+		default:
+			return false
+		}
 	}
 }
 
@@ -173,6 +217,8 @@ func (e *Effect) column(l *lexer) {
 			l.next()
 		case t.is("SET"): // ON DELETE SET DEFAULT
 			l.next()
+		case t.is("CHECK"):
+			e.Check = true
 		case t.is("AS"): // GENERATED ALWAYS may be left out
 			e.Generated = true
 		}

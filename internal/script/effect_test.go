@@ -22,10 +22,16 @@ func TestEffect(t *testing.T) {
 		"CREATE TABLE `Temp`.'t'(a)":                                             {Schema: "Temp", Name: "t", Table: "t", Temp: true},
 		"CREATE VIRTUAL TABLE IF NOT EXISTS f USING fts5(a)":                     {Name: "f", Table: "f", IfNotExists: true},
 		"CREATE TEMPORARY VIEW v AS SELECT 1":                                    {Schema: "temp", Name: "v", Table: "v", Temp: true},
-		"CREATE UNIQUE INDEX IF NOT EXISTS main.i ON t(a, \"on\")":               {Schema: "main", Name: "i", Table: "t", Unique: true, IfNotExists: true},
-		"CREATE INDEX \"on\" ON t(a)":                                            {Name: "on", Table: "t"},
-		"CREATE TRIGGER before UPDATE OF a, b ON 't' BEGIN SELECT 1; END":        {Name: "before", Table: "t"},
-		"CREATE TRIGGER main.r INSTEAD OF DELETE ON main.v BEGIN SELECT 1; END;": {Schema: "main", Name: "r", Table: "v"},
+		"CREATE UNIQUE INDEX IF NOT EXISTS main.i ON t(a, \"on\")":               {Schema: "main", Name: "i", Table: "t", Unique: true, Plain: true, IfNotExists: true},
+		"CREATE INDEX \"on\" ON t(a)":                                            {Name: "on", Table: "t", Plain: true},
+		"CREATE INDEX i ON t(a COLLATE nocase DESC, [b] COLLATE \"RTRIM\" ASC)":  {Name: "i", Table: "t", Plain: true},
+		"CREATE INDEX i ON t(a, b || c)":                                         {Name: "i", Table: "t"},
+		"CREATE INDEX i ON t((a))":                                               {Name: "i", Table: "t"},
+		"CREATE INDEX i ON t(lower(a))":                                          {Name: "i", Table: "t"},
+		"CREATE INDEX i ON t(a COLLATE own)":                                     {Name: "i", Table: "t"},
+		"CREATE INDEX i ON t(a) WHERE b":                                         {Name: "i", Table: "t"},
+		"CREATE TRIGGER before UPDATE OF a, b ON 't' BEGIN SELECT 1; END":        {Name: "before", Table: "t", Event: Update},
+		"CREATE TRIGGER main.r INSTEAD OF DELETE ON main.v BEGIN SELECT 1; END;": {Schema: "main", Name: "r", Table: "v", Event: Delete},
 		"DROP TABLE IF EXISTS main.t;":                                           {Schema: "main", Name: "t", Table: "t", IfExists: true},
 		"DROP VIEW v":                                                            {Name: "v", Table: "v"},
 		"DROP INDEX i":                                                           {Name: "i"},
@@ -55,8 +61,8 @@ func TestEffect(t *testing.T) {
 		"ALTER TABLE t ADD a NOT NULL DEFAULT ((null))":                   {Name: "t", Table: "t", Action: AddColumn, Column: "a", NotNull: true},
 		"ALTER TABLE t ADD a DEFAULT 'NOT NULL'":                          {Name: "t", Table: "t", Action: AddColumn, Column: "a", HasDefault: true},
 		"ALTER TABLE t ADD a DEFAULT (1 + null) NOT NULL":                 {Name: "t", Table: "t", Action: AddColumn, Column: "a", NotNull: true, HasDefault: true},
-		"ALTER TABLE t ADD a CHECK (a NOT NULL AND (b DEFAULT))":          {Name: "t", Table: "t", Action: AddColumn, Column: "a"},
-		"ALTER TABLE t ADD a CONSTRAINT \"default\" CHECK (a) COLLATE as": {Name: "t", Table: "t", Action: AddColumn, Column: "a"},
+		"ALTER TABLE t ADD a CHECK (a NOT NULL AND (b DEFAULT))":          {Name: "t", Table: "t", Action: AddColumn, Column: "a", Check: true},
+		"ALTER TABLE t ADD a CONSTRAINT \"default\" CHECK (a) COLLATE as": {Name: "t", Table: "t", Action: AddColumn, Column: "a", Check: true},
 		"ALTER TABLE t ADD a REFERENCES u(b) ON DELETE SET DEFAULT ON UPDATE SET NULL NOT DEFERRABLE": {
 			Name: "t", Table: "t", Action: AddColumn, Column: "a", References: true},
 		"ALTER TABLE t ADD a TEXT GENERATED ALWAYS AS (b) NOT NULL": {Name: "t", Table: "t", Action: AddColumn, Column: "a", NotNull: true, Generated: true},
@@ -71,7 +77,7 @@ func TestEffect(t *testing.T) {
 		"EXPLAIN CREATE TABLE t(a)":    {},
 		"CREATE TABLE":                 {},
 		"ALTER TABLE t ADD":            {Name: "t", Table: "t", Action: AddColumn},
-		"CREATE TRIGGER r INSERT; END": {Name: "r"},
+		"CREATE TRIGGER r INSERT; END": {Name: "r", Event: Insert},
 		"UPDATE":                       {},
 	} {
 		if got := one(t, src).Effect(); got != want {
@@ -79,9 +85,10 @@ func TestEffect(t *testing.T) {
 		}
 	}
 	// Statements that no Scanner would make must do no harm.
-	for _, text := range []string{"", "CREATE TABLE 'a", "CREATE TABLE \"", "CREATE TABLE [", "ALTER TABLE t ADD a DEFAULT (", "PRAGMA $x("} {
+	for _, text := range []string{"", "CREATE TABLE 'a", "CREATE TABLE \"", "CREATE TABLE [", "ALTER TABLE t ADD a DEFAULT (", "CREATE TABLE t(a REFERENCES", "CREATE TABLE t(FOREIGN KEY(a", "CREATE TABLE t(a CHECK", "PRAGMA $x("} {
 		for k := Unknown; k <= Explain; k++ {
 			Statement{Text: text, Kind: k}.Effect()
+			Statement{Text: text, Kind: k}.foreignKeys("main.t")
 		}
 	}
 }

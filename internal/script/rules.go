@@ -2,20 +2,69 @@ package script
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
 // Compatible reports whether code that does not know these statements can go
-// on working after them: they add to the schema, and touch only what they added
-// themselves. When unsure it says no.
+// on working after them: they add to the schema, touch only what they added
+// themselves, and leave nothing at which a statement on an old table could fail.
+// When unsure it says no. It does say yes to a foreign key that an UPDATE of a
+// parent's key might break: keys that others refer to are seldom changed.
 func Compatible(stmts []Statement) bool {
-	n := namespace{}
+	a := additions{made: namespace{}}
 	for _, s := range stmts {
-		if !n.compatible(s) {
+		if !a.compatible(s) {
 			return false
 		}
 	}
-	return true
+	return !a.hold()
+}
+
+// additions are what statements have added to a schema.
+type additions struct {
+	made     namespace
+	keys     []foreignKey
+	triggers []trigger
+}
+
+type trigger struct {
+	table string // its name in lower case, whatever the schema
+	event Kind
+}
+
+// fire reports whether one of the triggers is for the table; the event may be
+// Unknown.
+func (a *additions) fire(table string, event Kind) bool {
+	return slices.ContainsFunc(a.triggers, func(t trigger) bool {
+		return t.table == lower(table) && (event == Unknown || event == t.event)
+	})
+}
+
+// hold reports whether rows of the new tables may hold on to rows that older
+// code deletes: by a foreign key that refuses it, or by a trigger that goes off
+// where a foreign key deletes or changes rows too.
+func (a *additions) hold() bool {
+	follow := map[string]bool{} // new tables whose rows are deleted with rows of old ones
+	deletes := func(k foreignKey) bool {
+		// A table IF NOT EXISTS that refers to itself is old or new, but not both.
+		return follow[k.parent] || !a.made[k.parent] && k.parent != k.child
+	}
+	for again := true; again; {
+		again = false
+		for _, k := range a.keys {
+			if k.onDelete == Delete && !follow[k.child] && deletes(k) {
+				follow[k.child], again = true, true
+			}
+		}
+	}
+	for _, k := range a.keys {
+		_, child, _ := strings.Cut(k.child, ".")
+		if deletes(k) && (k.onDelete == Unknown || a.fire(child, k.onDelete)) {
+			return true
+		}
+	}
+	return false
 }
 
 // A namespace holds what the statements before have created, by key.
@@ -43,7 +92,7 @@ func (n namespace) resolve(trigger bool, schema, name string) string {
 	return key(trigger, schema, name)
 }
 
-func (n namespace) compatible(s Statement) bool {
+func (a *additions) compatible(s Statement) bool {
 	switch s.Kind {
 	case Select, Analyze, Reindex, Explain, Savepoint, Release:
 		return true
@@ -51,38 +100,78 @@ func (n namespace) compatible(s Statement) bool {
 		return onlyReads(s.Effect())
 	}
 	e := s.Effect()
-	trigger := s.Kind == CreateTrigger || s.Kind == DropTrigger
-	object := n.resolve(trigger, e.Schema, e.Name)
-	table := n.resolve(false, e.Schema, e.Table)
+	trig := s.Kind == CreateTrigger || s.Kind == DropTrigger
+	object := a.made.resolve(trig, e.Schema, e.Name)
+	table := a.made.resolve(false, e.Schema, e.Table)
+	known := e.Temp || a.made[table]
 	switch s.Kind {
-	case CreateTable, CreateVirtualTable, CreateView:
+	case CreateTable, CreateVirtualTable, CreateView, CreateIndex, CreateTrigger:
 		if !e.IfNotExists { // else it may have been there, with other code's rows
-			n[object] = true
+			a.made[object] = true
+		}
+	}
+	switch s.Kind {
+	case CreateTable:
+		if !e.Temp && !e.AsSelect {
+			a.keys = append(a.keys, s.foreignKeys(object)...)
 		}
 		return true
+	case CreateVirtualTable, CreateView:
+		return true
 	case CreateIndex:
-		n[object] = true
-		// A unique index is a new constraint for code that fills an old table.
-		return !e.Unique || e.Temp || n[table]
+		// Code that fills an old table is not ready for a new constraint, nor for an
+		// expression that fails for its rows.
+		return known || e.Plain && !e.Unique
 	case CreateTrigger:
-		n[object] = true
-		return e.Temp || n[table]
+		a.triggers = append(a.triggers, trigger{lower(e.Table), e.Event})
+		return known
 	case Insert, Update, Delete:
-		return e.Temp || n[table]
+		return known && !a.fire(e.Table, Unknown) // a trigger may do anything to old tables
 	case AlterTable:
-		known := e.Temp || n[object]
 		if known && e.Action == RenameTable {
-			delete(n, object)
-			schema, _, _ := strings.Cut(object, ".")
-			n[key(false, schema, e.NewName)] = true
+			a.rename(object, e)
 		}
-		return known || e.Action == AddColumn && (!e.NotNull || e.HasDefault || e.Generated)
+		if e.Action == AddColumn && e.References && !e.Temp {
+			for _, k := range s.foreignKeys(object) {
+				if !known && k.onDelete == Delete {
+					k.onDelete = Unknown // the old table may have triggers, and children of its own
+				}
+				// What older code inserts gets the default, which may have no parent.
+				if !known && (e.HasDefault || k.parent == k.child && k.onDelete == Unknown) {
+					return false
+				}
+				a.keys = append(a.keys, k)
+			}
+		}
+		return known || e.Action == AddColumn && !e.Check && !e.Generated && (!e.NotNull || e.HasDefault)
 	case DropTable, DropView, DropIndex, DropTrigger:
-		known := e.Temp || n[object]
-		delete(n, object)
+		known := e.Temp || a.made[object]
+		delete(a.made, object)
 		return known
 	}
 	return false
+}
+
+// rename takes over what is known of the new table with that key.
+func (a *additions) rename(object string, e Effect) {
+	schema, _, _ := strings.Cut(object, ".")
+	renamed := key(false, schema, e.NewName)
+	delete(a.made, object)
+	a.made[renamed] = true
+	for i := range a.keys {
+		k := &a.keys[i]
+		if k.child == object {
+			k.child = renamed
+		}
+		if k.parent == object {
+			k.parent = renamed
+		}
+	}
+	for _, t := range a.triggers {
+		if t.table == lower(e.Name) {
+			a.triggers = append(a.triggers, trigger{lower(e.NewName), t.event})
+		}
+	}
 }
 
 // onlyReads reports whether a PRAGMA changes nothing that anyone could miss.
@@ -118,13 +207,20 @@ func (s Statement) ChangesRows() bool {
 // on a small one, so that nothing is won by being able to interrupt them. Its
 // zero value is ready for the first statement of a script.
 type Pace struct {
-	created namespace // tables, all of whose rows the script has inserted itself
+	created namespace // tables without triggers, all of whose rows the script has inserted itself
 }
 
 // Quick takes the next statement of the script. When unsure it says no.
 func (p *Pace) Quick(s Statement) bool {
 	switch s.Kind {
-	case CreateView, CreateTrigger, DropView, DropTrigger, Savepoint, Release:
+	case CreateView, DropView, DropTrigger, Savepoint, Release:
+		return true
+	case CreateTrigger: // what a change of the table's rows sets off may take long
+		e := s.Effect()
+		delete(p.created, key(false, e.Schema, e.Table))
+		if e.Temp { // the table may be in any schema
+			p.created = nil
+		}
 		return true
 	case CreateTable:
 		e := s.Effect()
@@ -139,7 +235,8 @@ func (p *Pace) Quick(s Statement) bool {
 		e := s.Effect()
 		return p.created[key(false, e.Schema, e.Table)]
 	case Insert:
-		if insertsValues(s.Text) {
+		// The table of another script may have a trigger that takes long.
+		if e := s.Effect(); p.created[key(false, e.Schema, e.Table)] && insertsValues(s.Text) {
 			return true
 		}
 		p.created = nil
@@ -148,7 +245,8 @@ func (p *Pace) Quick(s Statement) bool {
 		if e.Action == RenameTable {
 			p.created = nil
 		}
-		return e.Action == AddColumn && !e.NotNull && !e.Generated && !mentions(s.Text, "CHECK")
+		// SQLite reads every row for some columns, and for any in a STRICT table.
+		return e.Action == AddColumn && p.created[key(false, e.Schema, e.Table)]
 	default:
 		p.created = nil
 	}
@@ -207,6 +305,10 @@ func pragmaInTransaction(e Effect) string {
 		does, cure = "refuses", dsn
 	case "temp_store", "temp_store_directory": // as soon as a temporary table exists
 		does, cure = "refuses", dsn
+	case "query_only":
+		if e.HasValue {
+			return "after PRAGMA query_only SQLite refuses what the upgrade has still to write; delete it"
+		}
 	case "page_size", "auto_vacuum", "encoding": // possible only before the file has its first page
 		does, cure = "ignores", atBirth
 	}

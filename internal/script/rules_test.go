@@ -21,6 +21,11 @@ func TestCompatible(t *testing.T) {
 		{"CREATE INDEX i ON t(a)", true},
 		{"CREATE UNIQUE INDEX i ON t(a)", false},
 		{"CREATE TABLE t(a); CREATE UNIQUE INDEX i ON t(a)", true},
+		{"CREATE TABLE t(a); CREATE INDEX i ON t(lower(a)) WHERE a > 0", true},
+		{"CREATE INDEX i ON t(a DESC, b COLLATE NOCASE)", true},
+		{"CREATE INDEX i ON t(json(a))", false},
+		{"CREATE INDEX i ON t(a) WHERE json(b)", false},
+		{"CREATE INDEX IF NOT EXISTS i ON t(a); DROP INDEX i", false},
 		{"CREATE UNIQUE INDEX i ON t(a); CREATE TABLE t(a)", false},
 		{"CREATE TABLE \"T\"(a); CREATE UNIQUE INDEX i ON main.[t](a); INSERT INTO `T` VALUES(1)", true},
 		{"CREATE TABLE IF NOT EXISTS t(a); DROP TABLE t", false}, // it may have been there
@@ -28,6 +33,11 @@ func TestCompatible(t *testing.T) {
 		{"CREATE TABLE t(a); CREATE TRIGGER r INSERT ON 'T' BEGIN SELECT 1; END; DROP TRIGGER main.R", true},
 		{"CREATE VIEW v AS SELECT 1; CREATE TRIGGER r INSTEAD OF INSERT ON v BEGIN SELECT 1; END", true},
 		{"CREATE TEMP TRIGGER r INSERT ON t BEGIN SELECT 1; END", true},
+		{"CREATE TABLE t(a); CREATE TRIGGER r INSERT ON t BEGIN DELETE FROM old; END; INSERT INTO t VALUES(1)", false},
+		{"CREATE TABLE t(a); INSERT INTO t VALUES(1); CREATE TRIGGER r INSERT ON t BEGIN DELETE FROM old; END", true},
+		{"CREATE TABLE t(a); CREATE TRIGGER r UPDATE ON t BEGIN DELETE FROM old; END; ALTER TABLE t RENAME TO u; UPDATE u SET a=1", false},
+		{"CREATE TEMP TABLE t(a); CREATE TEMP TRIGGER r INSERT ON t BEGIN DELETE FROM old; END; INSERT INTO temp.t VALUES(1)", false},
+		{"CREATE VIEW v AS SELECT * FROM old; CREATE TRIGGER r INSTEAD OF DELETE ON v BEGIN DELETE FROM old; END; DELETE FROM v", false},
 		{"DROP TRIGGER r", false},
 		{"CREATE TABLE r(a); DROP TRIGGER r", false},
 		{"ALTER TABLE t ADD a", true},
@@ -35,8 +45,19 @@ func TestCompatible(t *testing.T) {
 		{"ALTER TABLE t ADD a NOT NULL DEFAULT 0", true},
 		{"ALTER TABLE t ADD a NOT NULL DEFAULT NULL", false},
 		{"ALTER TABLE t ADD a DEFAULT (1 NOT NULL)", true},
-		{"ALTER TABLE t ADD a AS (b) NOT NULL", true},
-		{"ALTER TABLE t ADD a REFERENCES u", true},
+		{"ALTER TABLE t ADD a AS (b)", false},
+		{"ALTER TABLE t ADD a CHECK (a > 0)", false},
+		{"CREATE TABLE t(b); ALTER TABLE t ADD a AS (b) NOT NULL; ALTER TABLE t ADD c NOT NULL CHECK (c)", true},
+		{"ALTER TABLE t ADD a REFERENCES u", false},
+		{"ALTER TABLE t ADD a REFERENCES u ON DELETE SET NULL", true},
+		{"ALTER TABLE t ADD a REFERENCES t ON DELETE SET NULL", true},
+		{"ALTER TABLE t ADD a REFERENCES t", false},
+		{"ALTER TABLE t ADD a REFERENCES u ON DELETE CASCADE", false}, // rows of t may have children
+		{"ALTER TABLE t ADD a DEFAULT 1 REFERENCES u ON DELETE SET NULL", false},
+		{"CREATE TABLE u(a); ALTER TABLE t ADD a REFERENCES u", true},
+		{"CREATE TABLE u(a); ALTER TABLE t ADD a REFERENCES u ON DELETE CASCADE", true},
+		{"CREATE TABLE u(a); ALTER TABLE t ADD a DEFAULT 1 REFERENCES u", false},
+		{"CREATE TABLE u(a); ALTER TABLE u ADD b REFERENCES t", false},
 		{"ALTER TABLE t ADD CHECK (a)", false},
 		{"ALTER TABLE t DROP a", false},
 		{"ALTER TABLE t RENAME a TO b", false},
@@ -75,6 +96,118 @@ func TestCompatible(t *testing.T) {
 		if got := Compatible(stmts); got != tt.want {
 			t.Errorf("%s: %v, want %v", tt.src, got, tt.want)
 		}
+	}
+}
+
+// What newer code writes in the meantime must not keep older code from deleting
+// its own rows.
+func TestCompatibleForeignKeys(t *testing.T) {
+	for src, want := range map[string]bool{
+		"CREATE TABLE t(u REFERENCES old)":                                                                   false,
+		"CREATE TABLE t(u REFERENCES old(id) ON UPDATE CASCADE ON DELETE RESTRICT)":                          false,
+		"CREATE TABLE t(u REFERENCES old ON DELETE NO ACTION)":                                               false,
+		"CREATE TABLE t(u REFERENCES \"OLD\" (id) MATCH FULL ON DELETE CASCADE DEFERRABLE, b)":               true,
+		"CREATE TABLE t(id INTEGER PRIMARY KEY, u INT NOT NULL REFERENCES old(id) ON DELETE CASCADE)":        true,
+		"CREATE TABLE t(u DECIMAL(1, 2) REFERENCES old ON DELETE SET NULL, b NOT NULL DEFAULT 'REFERENCES')": true,
+		"CREATE TABLE t(u REFERENCES old ON DELETE SET DEFAULT)":                                             false,
+		"CREATE TABLE t(u REFERENCES old ON DELETE CASCADE, v REFERENCES old)":                               false,
+		"CREATE TABLE t(u, v, FOREIGN KEY (u, v) REFERENCES old(a, b) ON DELETE CASCADE)":                    true,
+		"CREATE TABLE t(u, v, CONSTRAINT \"x\" FOREIGN KEY (u, v) REFERENCES old(a, b))":                     false,
+		// NULL is not for every column.
+		"CREATE TABLE t(u NOT NULL REFERENCES old ON DELETE SET NULL)":                                  false,
+		"CREATE TABLE t(u PRIMARY KEY REFERENCES old ON DELETE SET NULL)":                               false,
+		"CREATE TABLE t(u REFERENCES old ON DELETE SET NULL NOT NULL)":                                  false,
+		"CREATE TABLE t(a, \"U\" NOT NULL, FOREIGN KEY (a, u) REFERENCES old(a, b) ON DELETE SET NULL)": false,
+		"CREATE TABLE t(u REFERENCES old ON DELETE SET NULL, v, PRIMARY KEY (v, u)) WITHOUT ROWID":      false,
+		"CREATE TABLE t(u REFERENCES old ON DELETE SET NULL, v, CHECK ((u IS NULL) <> (v IS NULL)))":    false,
+		"CREATE TABLE t(u REFERENCES old ON DELETE SET NULL, v CHECK (v > 0), PRIMARY KEY (v))":         true,
+		"CREATE TABLE t(u REFERENCES old ON DELETE SET NULL, v AS (json(u)))":                           false,
+		// Parents that are new.
+		"CREATE TABLE t(id, parent REFERENCES t)":                                                                           true,
+		"CREATE TABLE IF NOT EXISTS t(id, parent REFERENCES t)":                                                             true,
+		"CREATE TABLE t(u REFERENCES later); CREATE TABLE later(id)":                                                        true,
+		"CREATE TABLE p(id); CREATE TABLE t(u REFERENCES P)":                                                                true,
+		"CREATE TABLE IF NOT EXISTS p(id); CREATE TABLE t(u REFERENCES p)":                                                  false, // it may have been there
+		"CREATE TABLE p(id); CREATE TABLE t(u REFERENCES p); ALTER TABLE p RENAME TO q":                                     true,
+		"CREATE TEMP TABLE old(id); CREATE TABLE main.t(u REFERENCES old)":                                                  false,
+		"CREATE TEMP TABLE t(u REFERENCES old)":                                                                             true,
+		"CREATE TABLE t AS SELECT 1 AS a":                                                                                   true,
+		"CREATE TABLE c(t REFERENCES t); CREATE TABLE t(u REFERENCES old ON DELETE CASCADE)":                                false,
+		"CREATE TABLE c(t REFERENCES t ON DELETE CASCADE); CREATE TABLE t(u REFERENCES old ON DELETE CASCADE)":              true,
+		"CREATE TABLE c(t REFERENCES t); CREATE TABLE t(u REFERENCES old ON DELETE SET NULL)":                               true,
+		"CREATE TABLE t(u REFERENCES old ON DELETE CASCADE, parent REFERENCES t)":                                           false,
+		"CREATE TABLE n(u REFERENCES old ON DELETE CASCADE); ALTER TABLE n RENAME TO t; CREATE TABLE c(t REFERENCES t)":     false,
+		"CREATE TABLE t(u REFERENCES old ON DELETE CASCADE); CREATE TRIGGER r DELETE ON t BEGIN SELECT 1; END":              false,
+		"CREATE TABLE t(u REFERENCES old ON DELETE CASCADE); CREATE TRIGGER r UPDATE ON t BEGIN SELECT 1; END":              true,
+		"CREATE TABLE t(u REFERENCES old ON DELETE SET NULL); CREATE TRIGGER r BEFORE UPDATE OF u ON t BEGIN SELECT 1; END": false,
+	} {
+		stmts, err := Split(src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := Compatible(stmts); got != want {
+			t.Errorf("%s: %v, want %v", src, got, want)
+		}
+	}
+}
+
+// TestCompatibleAgainstSQLite lets older code run a statement on its own table
+// after a migration, and after newer code has written something. It may fail
+// only where Compatible says no.
+func TestCompatibleAgainstSQLite(t *testing.T) {
+	const insert, remove = "INSERT INTO users(id, a) VALUES(2, 'not json')", "DELETE FROM users WHERE id = 1"
+	for _, tt := range []struct {
+		migration, newer, older string
+		fails                   bool
+	}{
+		{"ALTER TABLE users ADD b CHECK (a <> 'not json')", "", insert, true},
+		{"ALTER TABLE users ADD b AS (json(a)) NOT NULL", "", insert, true},
+		{"ALTER TABLE users ADD b DEFAULT 0", "", insert, false},
+		{"CREATE INDEX i ON users(json(a))", "", insert, true},
+		{"CREATE INDEX i ON users(id) WHERE json(a) > ''", "", insert, true},
+		{"CREATE INDEX i ON users(a COLLATE NOCASE DESC, 'id')", "", insert, false},
+		{"ALTER TABLE users ADD b DEFAULT 7 REFERENCES users ON DELETE SET NULL", "", insert, true},
+		{"ALTER TABLE users ADD b REFERENCES users", "INSERT INTO users VALUES(3, '3', 1)", remove, true},
+		{"ALTER TABLE users ADD b REFERENCES users ON DELETE SET NULL", "INSERT INTO users VALUES(3, '3', 1)", remove, false},
+		{"ALTER TABLE child ADD b REFERENCES users ON DELETE CASCADE", "INSERT INTO child VALUES(1, NULL, 1), (2, 1, NULL)", remove, true},
+		{"CREATE TABLE t(u REFERENCES users)", "INSERT INTO t VALUES(1)", remove, true},
+		{"CREATE TABLE t(u REFERENCES users DEFERRABLE INITIALLY DEFERRED)", "INSERT INTO t VALUES(1)", remove, true},
+		{"CREATE TABLE t(u REFERENCES users ON DELETE CASCADE)", "INSERT INTO t VALUES(1)", remove, false},
+		{"CREATE TABLE t(u REFERENCES users ON DELETE SET NULL)", "INSERT INTO t VALUES(1)", remove, false},
+		{"CREATE TABLE t(u DEFAULT 7 REFERENCES users ON DELETE SET DEFAULT)", "INSERT INTO t VALUES(1)", remove, true},
+		{"CREATE TABLE t(u NOT NULL REFERENCES users ON DELETE SET NULL)", "INSERT INTO t VALUES(1)", remove, true},
+		{"CREATE TABLE t(u REFERENCES users ON DELETE SET NULL, PRIMARY KEY (u)) WITHOUT ROWID", "INSERT INTO t VALUES(1)", remove, true},
+		{"CREATE TABLE t(u REFERENCES users ON DELETE SET NULL, v, CHECK ((u IS NULL) <> (v IS NULL)))", "INSERT INTO t VALUES(1, NULL)", remove, true},
+		{"CREATE TABLE t(id PRIMARY KEY, u REFERENCES users ON DELETE CASCADE); CREATE TABLE c(t REFERENCES t)", "INSERT INTO t VALUES(5, 1); INSERT INTO c VALUES(5)", remove, true},
+		{"CREATE TABLE t(id PRIMARY KEY, u REFERENCES users ON DELETE SET NULL); CREATE TABLE c(t REFERENCES t)", "INSERT INTO t VALUES(5, 1); INSERT INTO c VALUES(5)", remove, false},
+		{"CREATE TABLE t(u REFERENCES users ON DELETE CASCADE); CREATE TRIGGER r DELETE ON t BEGIN SELECT RAISE(ABORT, 'no'); END", "INSERT INTO t VALUES(1)", remove, true},
+		{"CREATE TABLE t(u REFERENCES users ON DELETE SET NULL); CREATE TRIGGER r UPDATE OF u ON t BEGIN SELECT RAISE(ABORT, 'no'); END", "INSERT INTO t VALUES(1)", remove, true},
+		{"CREATE TABLE t(u REFERENCES users ON DELETE CASCADE); CREATE TRIGGER r UPDATE ON t BEGIN SELECT RAISE(ABORT, 'no'); END", "INSERT INTO t VALUES(1)", remove, false},
+	} {
+		t.Run(tt.migration, func(t *testing.T) {
+			db, err := sql.Open("sqlite", "file::memory:?_pragma=foreign_keys(1)")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			db.SetMaxOpenConns(1)
+			for _, text := range []string{
+				"CREATE TABLE users(id INTEGER PRIMARY KEY, a); INSERT INTO users VALUES(1, '1'); CREATE TABLE child(id INTEGER PRIMARY KEY, up REFERENCES child)",
+				"PRAGMA foreign_keys = OFF", tt.migration, "PRAGMA foreign_keys = ON", tt.newer,
+			} {
+				if _, err := db.Exec(text); err != nil {
+					t.Fatal(text, err)
+				}
+			}
+			stmts, err := Split(tt.migration)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = db.Exec(tt.older)
+			if compatible := Compatible(stmts); (err != nil) != tt.fails || compatible == tt.fails {
+				t.Errorf("%s: %v; compatible: %v", tt.older, err, compatible)
+			}
+		})
 	}
 }
 
@@ -152,7 +285,6 @@ func TestInTransactionAgainstSQLite(t *testing.T) {
 		{table, "PRAGMA trusted_schema=off", "PRAGMA trusted_schema"},
 		{table, "PRAGMA automatic_index=off", "PRAGMA automatic_index"},
 		{table, "PRAGMA cell_size_check=on", "PRAGMA cell_size_check"},
-		{table, "PRAGMA query_only=on", "PRAGMA query_only"},
 		{table, "PRAGMA read_uncommitted=on", "PRAGMA read_uncommitted"},
 		{table, "PRAGMA reverse_unordered_selects=on", "PRAGMA reverse_unordered_selects"},
 		{table, "PRAGMA fullfsync=on", "PRAGMA fullfsync"},
@@ -216,9 +348,7 @@ func try(t *testing.T, inside bool, setup, stmt, probe string) string {
 	case strings.HasPrefix(stmt, "BEGIN"):
 		exec("ROLLBACK")
 	}
-	if !strings.Contains(stmt, "query_only") { // gives the file its first page at last
-		exec("CREATE TABLE later(a)")
-	}
+	exec("CREATE TABLE later(a)") // gives the file its first page at last
 	var b strings.Builder
 	if tryErr != nil {
 		b.WriteString(tryErr.Error())
@@ -235,13 +365,19 @@ func TestQuickStatementsNeedNoInterrupt(t *testing.T) {
 		slow   string // the first statement that may take long, "" if none
 	}{
 		{"CREATE TABLE t(a); CREATE INDEX i ON T(a); INSERT INTO t VALUES(1),(2); CREATE VIEW v AS SELECT 1", ""},
-		{"ALTER TABLE t ADD COLUMN b TEXT DEFAULT 'check'", ""},
+		{"CREATE TABLE t(a); ALTER TABLE t ADD COLUMN b CHECK(b > 0)", ""},
+		{"ALTER TABLE t ADD COLUMN b TEXT", "ALTER TABLE t ADD COLUMN b TEXT"}, // it may be STRICT
+		{"INSERT INTO t VALUES(1)", "INSERT INTO t VALUES(1)"},                 // there may be a trigger
+		{"CREATE TABLE t(a); CREATE TRIGGER r INSERT ON T BEGIN SELECT 1; END; INSERT INTO t VALUES(1)", "INSERT INTO t VALUES(1)"},
+		{"CREATE TABLE t(a); CREATE TEMP TRIGGER r INSERT ON main.t BEGIN SELECT 1; END; INSERT INTO t VALUES(1)", "INSERT INTO t VALUES(1)"},
+		{"CREATE TABLE u(a); CREATE TABLE t(a); CREATE TRIGGER r INSERT ON t BEGIN INSERT INTO u SELECT 1; END; INSERT INTO u VALUES(1)", ""},
+		{"CREATE VIEW t AS SELECT 1; INSERT INTO t VALUES(1)", "INSERT INTO t VALUES(1)"},
+		{"CREATE TABLE IF NOT EXISTS t(a); INSERT INTO t VALUES(1)", "INSERT INTO t VALUES(1)"},
 		{"CREATE INDEX i ON t(a)", "CREATE INDEX i ON t(a)"},
 		{"CREATE TABLE t AS SELECT 1", "CREATE TABLE t AS SELECT 1"},
 		{"CREATE TABLE t(a); INSERT INTO t SELECT 1;", "INSERT INTO t SELECT 1;"},
-		{"INSERT INTO t VALUES((SELECT 1))", "INSERT INTO t VALUES((SELECT 1))"},
-		{"WITH x AS (SELECT 1) INSERT INTO t VALUES(1)", "WITH x AS (SELECT 1) INSERT INTO t VALUES(1)"},
-		{"ALTER TABLE t ADD COLUMN b CHECK(b > 0)", "ALTER TABLE t ADD COLUMN b CHECK(b > 0)"},
+		{"CREATE TABLE t(a); INSERT INTO t VALUES((SELECT 1))", "INSERT INTO t VALUES((SELECT 1))"},
+		{"CREATE TABLE t(a); WITH x AS (SELECT 1) INSERT INTO t VALUES(1)", "WITH x AS (SELECT 1) INSERT INTO t VALUES(1)"},
 		{"ALTER TABLE t DROP COLUMN b", "ALTER TABLE t DROP COLUMN b"},
 		{"UPDATE t SET a = 1", "UPDATE t SET a = 1"},
 		{"DROP TABLE t", "DROP TABLE t"},

@@ -14,6 +14,7 @@ type Scanner struct {
 	counted, line, lineStart int
 
 	directives []Directive
+	marker     Marker
 	err        *Error
 }
 
@@ -46,6 +47,9 @@ func (s *Scanner) Err() error {
 
 // Directives returns the directives met so far, in order.
 func (s *Scanner) Directives() []Directive { return s.directives }
+
+// Marker returns the first marker of another tool met so far, or the zero Marker.
+func (s *Scanner) Marker() Marker { return s.marker }
 
 // Next returns the next statement. It returns false at the end of the script
 // and for a text that cannot be split, which Err tells apart.
@@ -231,12 +235,16 @@ func (s *Scanner) skip(i int, semicolons bool) (int, bool) {
 	return i, true
 }
 
-// lineComment skips the comment at src[i:] and keeps it if it is a directive.
+// lineComment skips the comment at src[i:] and keeps it if it is a directive or
+// a marker.
 func (s *Scanner) lineComment(i int) int {
 	const name = "migratingsqlite:"
 	end := lineCommentEnd(s.src, i)
 	text := strings.TrimLeft(s.src[i+2:end], " \t\v\f\r")
 	if !strings.HasPrefix(text, name) {
+		if s.marker.Tool == "" {
+			s.mark(i, text)
+		}
 		return end
 	}
 	text = strings.Trim(text[len(name):], " \t\v\f\r")
@@ -247,6 +255,33 @@ func (s *Scanner) lineComment(i int) int {
 	d.Line, d.Column = s.position(i)
 	s.directives = append(s.directives, d)
 	return end
+}
+
+var markers = [...]struct{ word, tool string }{
+	{"+goose", "goose"}, {"+migrate", "sql-migrate"}, {"migrate:up", "dbmate"}, {"migrate:down", "dbmate"},
+}
+
+// mark keeps the comment at src[i:] if its text is a marker. Like the tools
+// themselves it wants it on a line of its own; where they differ from version to
+// version, it takes what any of them takes.
+func (s *Scanner) mark(i int, text string) {
+	text = strings.TrimLeft(text, "- \t\r") // goose drops all dashes
+	if text == "" || text[0] != '+' && text[0] != 'm' {
+		return // most comments
+	}
+	for _, k := range markers {
+		rest, ok := strings.CutPrefix(text, k.word)
+		if !ok || rest != "" && class[rest[0]]&blank2 == 0 {
+			continue
+		}
+		before := strings.TrimRight(s.src[:i], " \t")
+		if before != "" && before != bom && before[len(before)-1] != '\n' {
+			return
+		}
+		s.marker = Marker{Tool: k.tool, Text: "-- " + strings.Join(strings.Fields(text), " ")}
+		s.marker.Line, s.marker.Column = s.position(i)
+		return
+	}
 }
 
 // position returns the line and column of src[i]. It counts on from where it

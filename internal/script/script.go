@@ -46,6 +46,14 @@ type Directive struct {
 	Leading      bool // before the first statement of the script
 }
 
+// A Marker is a line comment by which another tool tells the sections of a file
+// apart, up and down among them. To SQLite they are one script.
+type Marker struct {
+	Tool         string // "goose", "dbmate" or "sql-migrate"; "" for no marker
+	Text         string // the comment as its tool documents it: "-- +goose Up"
+	Line, Column int    // of the dashes
+}
+
 // An Error says why a script cannot be split. Its position is where the
 // unclosed thing begins, not where its end was missed.
 type Error struct {

@@ -159,6 +159,36 @@ func TestDirectives(t *testing.T) {
 	}
 }
 
+func TestMarkersOfOtherTools(t *testing.T) {
+	for src, want := range map[string]Marker{
+		"-- +goose Up\nSELECT 1;\n-- +goose Down\nSELECT 2;":                         {"goose", "-- +goose Up", 1, 1},
+		"SELECT 1;\r\n\n  --\t+goose   down\r\nSELECT 2;":                            {"goose", "-- +goose down", 3, 3},
+		"CREATE TABLE t(\n--+goose NO TRANSACTION\na)":                               {"goose", "-- +goose NO TRANSACTION", 2, 1},
+		"-- x\n---- +goose Up":                                                       {"goose", "-- +goose Up", 2, 1},
+		bom + "-- +goose Up":                                                         {"goose", "-- +goose Up", 1, 1},
+		"-- migrate:up transaction:false\nSELECT 1;":                                 {"dbmate", "-- migrate:up transaction:false", 1, 1},
+		"SELECT 1;\n--migrate:down":                                                  {"dbmate", "-- migrate:down", 2, 1},
+		"-- +migrate Up notransaction\nSELECT 1;":                                    {"sql-migrate", "-- +migrate Up notransaction", 1, 1},
+		"SELECT '\n-- +goose Up\n';\n-- +migrate Down":                               {"sql-migrate", "-- +migrate Down", 4, 1},
+		"CREATE TRIGGER r INSERT ON t BEGIN SELECT 1;\n-- +goose StatementEnd\nEND;": {"goose", "-- +goose StatementEnd", 2, 1},
+
+		"/*\n-- +goose Up\n*/ SELECT \"\n-- +goose Up\"":          {},
+		"SELECT 1; -- +goose Down":                                {}, // not on a line of its own
+		"/**/ -- migrate:up":                                      {},
+		"-- goose Up\n-- +gooseUp\n-- see +goose Up":              {},
+		"-- migrate:upwards\n-- migrate: up\n-- Migrate:up":       {},
+		"-- migratingsqlite: compatible\n-- migrated by hand\n--": {},
+		"-- +migrated\n-- +":                                      {},
+	} {
+		s := NewScanner(src)
+		for _, ok := s.Next(); ok; _, ok = s.Next() {
+		}
+		if got := s.Marker(); got != want || s.Err() != nil {
+			t.Errorf("%q\ngot  %+v %v\nwant %+v", src, got, s.Err(), want)
+		}
+	}
+}
+
 // ddl is a script of the ordinary kind, about 300 KB of it.
 var ddl = strings.Repeat(`-- Accounts of people and what they may do.
 CREATE TABLE IF NOT EXISTS accounts (
