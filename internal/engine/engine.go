@@ -1,0 +1,127 @@
+// Package engine is where a database engine other than the built-in one meets
+// the driver: the engine registers itself for schemes of DSNs, and the driver
+// asks it for databases. It keeps the engine's libraries out of programs that do
+// not import it.
+package engine
+
+import (
+	"context"
+	"database/sql/driver"
+	"strings"
+	"sync"
+)
+
+// A DSN is what is left of a DSN without the driver's own parameters.
+type DSN struct {
+	Scheme string // in lower case
+	Rest   string // behind the scheme and its colon, to the letter, without the parameters
+	Params string // the parameters, to the letter, separated by &
+	Check  bool   // the database must be neither created nor written
+}
+
+// An Opener checks a DSN and describes its database. It does no I/O. Its errors
+// hold no secret.
+type Opener func(DSN) (*Database, error)
+
+// A Database is one database of an engine.
+type Database struct {
+	System string // OpenTelemetry's db.system.name
+	Name   string // for people: without parameters and secrets
+	Path   string // of the local file that upgrades write to; "" if there is none
+
+	// Base opens the connections that are handed out. If it is an io.Closer, it
+	// is closed with the driver's connector.
+	Base driver.Connector
+	// Gate opens the driver's own connections, which do not wait for locks. They
+	// run one statement a call, whether or not it returns rows, by ExecContext
+	// and QueryContext, honour contexts, and their errors have a method
+	// Code() int with SQLite's result code. It is nil if there is a Server.
+	Gate driver.Connector
+	// Server is where upgrades are done over the network.
+	Server Server
+	// Refresh, if not nil, makes what was committed on the Server visible to
+	// connections of Base.
+	Refresh func(context.Context) error
+}
+
+// A Server is a database behind a network. Its methods may be called from
+// several goroutines at once. Errors about a statement are [*StatementError]s;
+// of any other it is not known whether the statements took effect, unless it is
+// an [*UnavailableError].
+type Server interface {
+	// Read answers queries, all at one moment, in one request. A query that
+	// fails has an error of its own in its Answer.
+	Read(ctx context.Context, queries ...string) ([]Answer, error)
+	// Transact runs statements in one transaction, in one request: all of them,
+	// or none. Before it begins it turns the enforcement of foreign keys off.
+	Transact(ctx context.Context, statements ...Statement) ([]Answer, error)
+	// Connect opens a connection for an interactive transaction. Once it has
+	// begun one it refuses every statement after the transaction has ended.
+	Connect(ctx context.Context) (driver.Conn, error)
+	// Execute runs one statement outside of any transaction, in one request.
+	Execute(ctx context.Context, statement Statement) (Answer, error)
+}
+
+// A Statement is one statement of SQL and its arguments.
+type Statement struct {
+	Text     string
+	Args     []driver.Value
+	Optional bool // the statements after it run even if it fails
+}
+
+// An Answer is what a statement has done.
+type Answer struct {
+	Rows         [][]driver.Value // nil, int64, float64, string or []byte
+	RowsAffected int64            // by INSERT, UPDATE and DELETE
+	Err          error            // of a query, or an optional statement
+}
+
+// A StatementError is the error of one statement of several: nothing was
+// committed.
+type StatementError struct {
+	Index int // of the statement; -1: BEGIN, the number of statements: COMMIT
+	Err   error
+}
+
+// Error returns the text of the cause.
+func (e *StatementError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *StatementError) Unwrap() error { return e.Err }
+
+// An UnavailableError says that the database could not be asked: nothing has
+// happened to it.
+type UnavailableError struct {
+	Permanent bool // it is no use to ask again: a wrong token, a host that does not exist
+	Err       error
+}
+
+// Error returns the text of the cause.
+func (e *UnavailableError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *UnavailableError) Unwrap() error { return e.Err }
+
+var engines struct {
+	mu      sync.Mutex
+	openers map[string]Opener
+}
+
+// Register makes an engine responsible for schemes. It is for init functions.
+func Register(open Opener, schemes ...string) {
+	engines.mu.Lock()
+	defer engines.mu.Unlock()
+	if engines.openers == nil {
+		engines.openers = map[string]Opener{}
+	}
+	for _, s := range schemes {
+		engines.openers[s] = open
+	}
+}
+
+// Lookup returns the engine for a scheme, nil if none is registered.
+func Lookup(scheme string) Opener {
+	engines.mu.Lock()
+	defer engines.mu.Unlock()
+	return engines.openers[strings.ToLower(scheme)]
+}
