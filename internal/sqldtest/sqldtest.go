@@ -31,6 +31,7 @@ type Server struct {
 	Admin string // URL of the admin API
 	Dir   string // the data folder
 
+	t    testing.TB
 	bin  string
 	args []string // without addresses
 	grpc string   // where replicas connect to; "" if they may not
@@ -40,20 +41,20 @@ type Server struct {
 }
 
 // An Option changes how a server is started.
-type Option func(testing.TB, *Server)
+type Option func(*Server)
 
 // WithReplicas lets [StartReplica] connect replicas to the server.
 func WithReplicas() Option {
-	return func(_ testing.TB, s *Server) { s.grpc = "wanted" }
+	return func(s *Server) { s.grpc = "wanted" }
 }
 
 // WithJWT makes the server refuse requests without a token that was signed
 // with the other half of the key. See [NewTokenKey].
 func WithJWT(key string) Option {
-	return func(t testing.TB, s *Server) {
-		file := filepath.Join(t.TempDir(), "jwt.key")
+	return func(s *Server) {
+		file := filepath.Join(s.t.TempDir(), "jwt.key")
 		if err := os.WriteFile(file, []byte(key), 0o600); err != nil {
-			t.Fatal(err)
+			s.t.Fatal(err)
 		}
 		s.args = append(s.args, "--auth-jwt-key-file", file)
 	}
@@ -71,9 +72,9 @@ func Start(t testing.TB, opts ...Option) *Server {
 		}
 		t.Fatal(err)
 	}
-	s := &Server{Dir: filepath.Join(t.TempDir(), "data"), bin: bin}
+	s := &Server{t: t, Dir: filepath.Join(t.TempDir(), "data"), bin: bin}
 	for _, o := range opts {
-		o(t, s)
+		o(s)
 	}
 	t.Cleanup(func() {
 		s.Kill()
@@ -85,7 +86,7 @@ func Start(t testing.TB, opts ...Option) *Server {
 	})
 	// Another process may take a port before the server does.
 	for try := 1; ; try++ {
-		s.pickPorts(t)
+		s.pickPorts()
 		if err = s.run(); err == nil {
 			return s
 		}
@@ -104,7 +105,7 @@ func StartReplica(t testing.TB, primary *Server, opts ...Option) *Server {
 	if primary.grpc == "" {
 		t.Fatal("sqldtest: the primary was started without WithReplicas")
 	}
-	return Start(t, append(opts, func(_ testing.TB, s *Server) {
+	return Start(t, append(opts, func(s *Server) {
 		s.args = append(s.args, "--primary-grpc-url", "http://"+primary.grpc)
 	})...)
 }
@@ -120,8 +121,8 @@ func (s *Server) Kill() {
 
 // Restart starts the server again, after [Server.Kill] if it still runs, with
 // the same addresses and data, and waits until it answers.
-func (s *Server) Restart(t testing.TB) {
-	t.Helper()
+func (s *Server) Restart() {
+	s.t.Helper()
 	s.Kill()
 	deadline := time.Now().Add(patience)
 	for {
@@ -130,7 +131,7 @@ func (s *Server) Restart(t testing.TB) {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatal(err)
+			s.t.Fatal(err)
 		}
 		time.Sleep(10 * time.Millisecond) // someone sits on a port
 	}
@@ -180,12 +181,12 @@ func (s *Server) run() error {
 	return nil
 }
 
-func (s *Server) pickPorts(t testing.TB) {
-	s.Addr = freeAddr(t)
+func (s *Server) pickPorts() {
+	s.Addr = freeAddr(s.t)
 	s.URL = "http://" + s.Addr
-	s.Admin = "http://" + freeAddr(t)
+	s.Admin = "http://" + freeAddr(s.t)
 	if s.grpc != "" {
-		s.grpc = freeAddr(t)
+		s.grpc = freeAddr(s.t)
 	}
 }
 

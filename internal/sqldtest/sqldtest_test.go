@@ -76,12 +76,12 @@ func TestKilledServerKeepsItsDataAndAddress(t *testing.T) {
 		if _, _, err := post(s.URL, "", "SELECT 1"); err == nil {
 			t.Fatal("a killed server answers")
 		}
-		s.Restart(t)
+		s.Restart()
 		if got := must(t, s.URL, "SELECT a FROM t"); !strings.Contains(got, "kept") {
 			t.Fatal(got)
 		}
 	}
-	s.Restart(t)
+	s.Restart()
 	must(t, s.URL, "SELECT a FROM t")
 }
 
@@ -95,7 +95,7 @@ func TestPortsOfOthers(t *testing.T) {
 		t.Fatal("took another server for itself")
 	}
 	b.URL, b.Addr = "http://"+free, free
-	b.Restart(t)
+	b.Restart()
 }
 
 func TestReplicaFollows(t *testing.T) {
@@ -118,7 +118,7 @@ func TestReplicaFollows(t *testing.T) {
 	}
 	must(t, p.URL, "CREATE TABLE t(a)")
 	follow("first")
-	r.Restart(t)
+	r.Restart()
 	follow("second")
 
 	must(t, r.URL, "INSERT INTO t VALUES('through the replica')")
