@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/XSAM/otelsql"
+	"github.com/migratingsqlite/migratingsqlite/internal/engine"
 	"modernc.org/sqlite"
 )
 
@@ -103,6 +104,17 @@ func WrapConnector(base driver.Connector, opts ...Option) (*Connector, error) {
 // connectors returns the wrapped driver's connector for what is handed out,
 // and the one for the gate.
 func (c *config) connectors() (base, gate driver.Connector, err error) {
+	if c.other != nil {
+		other := c.other
+		if check := c.mode == modeCheck; check != c.rest.Check {
+			rest := c.rest
+			rest.Check = check
+			if other, err = c.opener(rest); err != nil {
+				return nil, nil, err
+			}
+		}
+		return other.Base, other.Gate, nil
+	}
 	gateDSN := c.gateDSN
 	if c.mode == modeCheck {
 		gateDSN = c.checkDSN()
@@ -234,6 +246,16 @@ func (c *Connector) open(ctx context.Context) (driver.Conn, error) {
 // look returns a connection if the database is up to date. It is the fast way,
 // without a goroutine; whatever is in the way, a run deals with it.
 func (c *Connector) look(ctx context.Context) driver.Conn {
+	if c.server() != nil {
+		if ok, err := c.goal.reachedOn(ctx, c.server()); err != nil || !ok {
+			return nil
+		}
+		conn, err := c.passServer(ctx)
+		if err != nil {
+			return nil
+		}
+		return conn
+	}
 	conn, err := c.connectGate(ctx)
 	if err != nil {
 		return nil
@@ -247,6 +269,25 @@ func (c *Connector) look(ctx context.Context) driver.Conn {
 		return nil
 	}
 	return passed
+}
+
+// server is where upgrades are done, if not through a connection.
+func (c *Connector) server() engine.Server {
+	if c.config.other == nil {
+		return nil
+	}
+	return c.config.other.Server
+}
+
+// passServer returns a connection to a server whose database is up to date.
+func (c *Connector) passServer(ctx context.Context) (driver.Conn, error) {
+	if refresh := c.config.other.Refresh; refresh != nil {
+		if err := refresh(ctx); err != nil {
+			return nil, err
+		}
+	}
+	c.ready.Store(true)
+	return c.base.Connect(ctx)
 }
 
 // gateConn is a connection of the gate. It does not wait for locks.
@@ -280,7 +321,7 @@ func (c *Connector) pass(ctx context.Context, conn *gateConn) (driver.Conn, erro
 	if !memory {
 		c.ready.Store(true)
 	}
-	if c.config.mode == modeCheck && !c.wrapped && !memory {
+	if (c.config.mode == modeCheck && !c.wrapped || c.config.other != nil) && !memory {
 		conn.Close() // it lacks the DSN's PRAGMAs
 		return c.base.Connect(ctx)
 	}
@@ -397,6 +438,12 @@ func (c *Connector) spare() (conn driver.Conn) {
 // date. The connection that migrated is not handed out, and neither is a new
 // one before it has seen the result.
 func (c *Connector) bring(ctx context.Context, w *waiter) (driver.Conn, error) {
+	if c.server() != nil {
+		if _, _, err := c.config.upgrade(ctx, place{server: c.server()}, w, &c.goal); err != nil {
+			return nil, err
+		}
+		return c.passServer(ctx)
+	}
 	for range 5 {
 		var conn *gateConn
 		err := w.retry(ctx, func() (err error) {
@@ -436,13 +483,17 @@ func (c *Connector) bringBehind(ctx context.Context, conn driver.Conn, w *waiter
 	if err != nil || upToDate {
 		return false, err
 	}
-	_, wrote, err = c.config.upgrade(ctx, conn, w, &c.goal)
+	p := place{conn: conn}
+	if !c.inMemory(ctx, conn) {
+		p.another = func(ctx context.Context) (driver.Conn, error) { return c.connectGate(ctx) }
+	}
+	_, wrote, err = c.config.upgrade(ctx, p, w, &c.goal)
 	return wrote, err
 }
 
 // cannotOpen explains why a database could not be opened.
 func (c *config) cannotOpen(err error) error {
-	if c.mode == modeCheck && sqliteCode(err) == sqliteCantOpen {
+	if c.mode == modeCheck && sqliteCode(err) == sqliteCantOpen && c.path() != "" {
 		_, file := os.Stat(c.path())
 		_, folder := os.Stat(filepath.Dir(c.path()))
 		if errors.Is(file, fs.ErrNotExist) && folder == nil {

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/migratingsqlite/migratingsqlite/internal/engine"
 )
 
 // The values of parameters that take one of a few words.
@@ -43,6 +45,9 @@ type config struct {
 	gateDSN     string
 	busyTimeout string
 
+	// other is the database where another engine than modernc.org/sqlite opens it.
+	other *engine.Database
+
 	inMemory bool // the database lives as long as its connections
 	readOnly bool // the DSN opens it for reading only
 
@@ -60,6 +65,8 @@ type config struct {
 	appID      int32
 	hasAppID   bool
 	logger     *slog.Logger
+	opener     engine.Opener           // of the DSN's scheme, nil for modernc.org/sqlite
+	rest       engine.DSN              // for it
 	refusal    *atomic.Pointer[string] // the one that was logged last
 }
 
@@ -281,6 +288,9 @@ func newConfig(dsn string, opts []Option) (*config, error) {
 			return nil, fmt.Errorf("%s: %w", c.database, err)
 		}
 	}
+	if err := c.openOther(); err != nil {
+		return nil, err
+	}
 	if c.mode == modeOff {
 		return c, nil
 	}
@@ -325,14 +335,18 @@ func (c *config) parseDSN(dsn string) (own []keyValue, err error) {
 		return nil, fmt.Errorf("the DSN holds a NUL byte")
 	}
 	name, query, hasQuery := cutQuery(dsn)
-	name, err = sqliteName(name)
-	if err != nil {
-		return nil, err
+	scheme, rest, _ := strings.Cut(name, ":")
+	if c.opener = engine.Lookup(scheme); c.opener == nil {
+		if name, err = sqliteName(name); err != nil {
+			return nil, err
+		}
 	}
 	if strings.TrimSpace(name) == "" {
 		return nil, errNoName
 	}
-	c.database = displayName(name)
+	if c.database = displayName(name); c.opener != nil {
+		c.database = strings.ToLower(scheme) + " database" // the rest may hold a secret
+	}
 	isURI := strings.HasPrefix(name, "file:")
 	c.inMemory = name == ":memory:" || name == "file::memory:" || name == "file:"
 
@@ -368,6 +382,10 @@ func (c *config) parseDSN(dsn string) (own []keyValue, err error) {
 		case isURI && key == "mode" && value == "ro", isURI && key == "immutable" && isTrue(value):
 			c.readOnly = true
 		}
+	}
+	if c.opener != nil {
+		c.rest = engine.DSN{Scheme: strings.ToLower(scheme), Rest: rest, Params: strings.Join(base, "&")}
+		return own, nil
 	}
 	c.dsn = joinQuery(name, base)
 	c.gateDSN = joinQuery(name, gate)
@@ -455,7 +473,30 @@ func sqliteName(name string) (string, error) {
 		}
 		return "file:" + strings.TrimPrefix(rest, "//"), nil
 	}
-	return "", fmt.Errorf("a DSN of scheme %s is not for this version, which opens SQLite files only; write app.db, file:app.db or sqlite:app.db", quote(scheme))
+	if slices.Contains(libsqlSchemes, scheme) {
+		return "", fmt.Errorf("a DSN of scheme %s is for libSQL: import _ %q", quote(scheme), scope+"/libsql")
+	}
+	return "", fmt.Errorf("unknown scheme %s; write app.db, file:app.db or sqlite:app.db for an SQLite file, libsql:… for libSQL", quote(scheme))
+}
+
+// libsqlSchemes are those that the package libsql registers itself for.
+var libsqlSchemes = []string{"libsql", "http", "https"}
+
+// openOther has another engine check what it is given of the DSN.
+func (c *config) openOther() (err error) {
+	if c.opener == nil {
+		return nil
+	}
+	c.rest.Check = c.mode == modeCheck
+	if c.other, err = c.opener(c.rest); err != nil {
+		return err
+	}
+	c.database = c.other.Name
+	c.inMemory = c.other.Server == nil && c.other.Path == ""
+	if c.hasAppID && c.other.Server != nil {
+		return fmt.Errorf("%s: _migrate_app_id: a server does not let an application_id be set", c.database)
+	}
+	return nil
 }
 
 func notInScheme(r rune) bool {
@@ -501,6 +542,9 @@ func (c *config) checkDSN() string {
 
 // path is the file that a DSN names.
 func (c *config) path() string {
+	if c.other != nil {
+		return c.other.Path
+	}
 	name, _, _ := cutQuery(c.dsn)
 	rest, isURI := strings.CutPrefix(name, "file:")
 	if !isURI {

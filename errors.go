@@ -145,16 +145,17 @@ func join(errs []error) error {
 
 // Primary result codes of SQLite. https://www.sqlite.org/rescode.html
 const (
-	sqliteError    = 1
-	sqliteBusy     = 5
-	sqliteLocked   = 6
-	sqliteReadOnly = 8
-	sqliteIOErr    = 10
-	sqliteCorrupt  = 11
-	sqliteFull     = 13
-	sqliteCantOpen = 14
-	sqliteProtocol = 15
-	sqliteNotADB   = 26
+	sqliteError      = 1
+	sqliteBusy       = 5
+	sqliteLocked     = 6
+	sqliteReadOnly   = 8
+	sqliteIOErr      = 10
+	sqliteCorrupt    = 11
+	sqliteFull       = 13
+	sqliteCantOpen   = 14
+	sqliteProtocol   = 15
+	sqliteConstraint = 19
+	sqliteNotADB     = 26
 )
 
 // hint says what to do about an error that does not say it by itself.
@@ -183,7 +184,7 @@ func hint(err error) string {
 // none to be found. For other drivers than modernc.org/sqlite, whose error
 // types this package does not import, it reads the text; nothing else does.
 func sqliteCode(err error) int {
-	var e *sqlite.Error
+	var e interface{ Code() int }
 	if errors.As(err, &e) {
 		return e.Code() & 0xff
 	}
@@ -224,6 +225,11 @@ func readOnlyText(err error) string {
 		return "the folder of the database is read-only"
 	}
 	return "the database is read-only"
+}
+
+func isRefusal(err error) bool {
+	var r *refusal
+	return errors.As(err, &r)
 }
 
 // isBusy reports whether another connection is in the way, so that the same

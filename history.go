@@ -16,12 +16,15 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/migratingsqlite/migratingsqlite/internal/engine"
 )
 
 // The driver's own tables.
 const (
 	historyTable = "migratingsqlite_history"
 	stateTable   = "migratingsqlite_state"
+	leaseTable   = "migratingsqlite_lease"
 )
 
 // The values of migratingsqlite_history.status.
@@ -62,10 +65,8 @@ const stateQuery = "SELECT set_name, digest FROM main.migratingsqlite_state"
 func (g *goal) reached(ctx context.Context, conn driver.Conn) (bool, error) {
 	met := 0
 	err := eachRow(ctx, conn, stateQuery, func(row []driver.Value) {
-		for _, s := range g.sets {
-			if text(row[0]) == s.set && text(row[1]) == s.digest {
-				met++
-			}
+		if g.meets(row) {
+			met++
 		}
 	})
 	if err != nil || met != len(g.sets) || !g.hasAppID {
@@ -76,19 +77,41 @@ func (g *goal) reached(ctx context.Context, conn driver.Conn) (bool, error) {
 	return ok, err
 }
 
-// eachRow calls f with every row of a query of at most three columns.
+// reachedOn is reached on a server, by one request. A server has no
+// application_id.
+func (g *goal) reachedOn(ctx context.Context, s engine.Server) (bool, error) {
+	answers, err := s.Read(ctx, stateQuery)
+	if err != nil {
+		return false, err
+	}
+	if err := answers[0].Err; err != nil {
+		return false, err
+	}
+	met := 0
+	for _, row := range answers[0].Rows {
+		if g.meets(row) {
+			met++
+		}
+	}
+	return met == len(g.sets), nil
+}
+
+func (g *goal) meets(row []driver.Value) bool {
+	return slices.ContainsFunc(g.sets, func(s setState) bool { return text(row[0]) == s.set && text(row[1]) == s.digest })
+}
+
+// eachRow calls f with every row of a query. The row is f's until it returns.
 func eachRow(ctx context.Context, conn driver.Conn, q string, f func([]driver.Value)) error {
 	rows, err := query(ctx, conn, q)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	var row [3]driver.Value
-	n := len(rows.Columns())
+	row := make([]driver.Value, len(rows.Columns()))
 	for {
-		switch err := rows.Next(row[:n]); err {
+		switch err := rows.Next(row); err {
 		case nil:
-			f(row[:n])
+			f(row)
 		case io.EOF:
 			return nil
 		default:
@@ -168,11 +191,13 @@ func (r record) String() string { return label(r.version, r.name) }
 
 // books is what a database says of itself, read at one moment.
 type books struct {
-	hasHistory, hasState bool // migratingsqlite's own tables
-	records              []record
-	digests              map[string]string // set → digest in migratingsqlite_state
-	others               []string          // tables and views that are not migratingsqlite's
-	appID                int32
+	hasHistory, hasState, hasLease bool // migratingsqlite's own tables
+
+	records []record
+	digests map[string]string // set → digest in migratingsqlite_state
+	others  []string          // tables and views that are not migratingsqlite's
+	appID   int32
+	lease   leaseRow
 }
 
 // known returns the sets, but for the driver's own, that there is a history of.
@@ -185,69 +210,112 @@ func (b *books) known() (sets []string) {
 	return sets
 }
 
-// readBooks reads everything that a plan is made of. The caller holds a
-// transaction, so that it all is of one moment.
-func readBooks(ctx context.Context, conn *sql.Conn) (*books, error) {
+// booksQueries read everything that a plan is made of. The last ones fail in a
+// database that has no such table.
+var booksQueries = []string{
+	"SELECT name FROM main.sqlite_master WHERE type IN ('table', 'view') AND name NOT GLOB 'sqlite_*' ORDER BY name",
+	"PRAGMA application_id",
+	`SELECT set_name, version, name, checksum, status, compatible, applied_at, duration_ms, coalesce(error, '')
+		FROM main.migratingsqlite_history ORDER BY set_name, version, name`,
+	stateQuery,
+	leaseQuery,
+}
+
+// readBooks makes books of the answers to booksQueries.
+func readBooks(answers []engine.Answer) (*books, error) {
 	b := &books{digests: map[string]string{}}
-	err := each(ctx, conn, "SELECT name FROM main.sqlite_master WHERE type IN ('table', 'view') AND name NOT GLOB 'sqlite_*' ORDER BY name",
-		func(rows *sql.Rows) error {
-			var name string
-			if err := rows.Scan(&name); err != nil {
-				return err
-			}
-			switch {
-			case strings.EqualFold(name, historyTable):
-				b.hasHistory = true
-			case strings.EqualFold(name, stateTable):
-				b.hasState = true
-			default:
-				b.others = append(b.others, name)
-			}
-			return nil
-		})
-	if err != nil {
+	if err := answers[0].Err; err != nil {
 		return nil, fmt.Errorf("reading the schema: %w", err)
 	}
-	err = each(ctx, conn, "PRAGMA application_id", func(rows *sql.Rows) error { return rows.Scan(&b.appID) })
-	if err != nil {
-		return nil, fmt.Errorf("reading the application_id: %w", err)
-	}
-	if b.hasHistory {
-		if err := b.readHistory(ctx, conn); err != nil {
-			return nil, damaged(historyTable, err)
+	for _, row := range answers[0].Rows {
+		switch name := text(row[0]); {
+		case strings.EqualFold(name, historyTable):
+			b.hasHistory = true
+		case strings.EqualFold(name, stateTable):
+			b.hasState = true
+		case strings.EqualFold(name, leaseTable):
+			b.hasLease = true
+		default:
+			b.others = append(b.others, name)
 		}
 	}
-	if b.hasState {
-		if err := b.readState(ctx, conn); err != nil {
-			return nil, damaged(stateTable, err)
+	if err := answers[1].Err; err != nil {
+		return nil, fmt.Errorf("reading the application_id: %w", err)
+	}
+	for _, row := range answers[1].Rows {
+		id, _ := row[0].(int64)
+		b.appID = int32(id)
+	}
+	for i, t := range []struct {
+		name string
+		has  bool
+		read func([][]driver.Value) error
+	}{
+		{historyTable, b.hasHistory, b.readHistory},
+		{stateTable, b.hasState, b.readState},
+		{leaseTable, b.hasLease, b.readLease},
+	} {
+		if !t.has {
+			continue
+		}
+		a := answers[2+i]
+		if a.Err == nil {
+			a.Err = t.read(a.Rows)
+		}
+		if a.Err != nil {
+			return nil, damaged(t.name, a.Err)
 		}
 	}
 	return b, nil
 }
 
-func (b *books) readHistory(ctx context.Context, conn *sql.Conn) error {
-	return each(ctx, conn, `SELECT set_name, version, name, checksum, status, compatible, applied_at, duration_ms, coalesce(error, '')
-		FROM main.migratingsqlite_history ORDER BY set_name, version, name`,
-		func(rows *sql.Rows) error {
-			var r record
-			var ms int64
-			err := rows.Scan(&r.set, &r.version, &r.name, &r.checksum, &r.status, &r.compatible, &r.appliedAt, &ms, &r.err)
-			r.duration = time.Duration(ms) * time.Millisecond
-			b.records = append(b.records, r)
-			if err == nil && !slices.Contains(statuses, r.status) {
-				err = fmt.Errorf("migration %s has status %s", r, quote(r.status))
-			}
+func (b *books) readHistory(rows [][]driver.Value) error {
+	b.records = make([]record, len(rows))
+	for i, row := range rows {
+		var r record
+		var ms int64
+		var compatible int64
+		if err := scan(row, &r.set, &r.version, &r.name, &r.checksum, &r.status, &compatible, &r.appliedAt, &ms, &r.err); err != nil {
 			return err
-		})
+		}
+		r.compatible = compatible != 0
+		r.duration = time.Duration(ms) * time.Millisecond
+		if !slices.Contains(statuses, r.status) {
+			return fmt.Errorf("migration %s has status %s", r, quote(r.status))
+		}
+		b.records[i] = r
+	}
+	return nil
 }
 
-func (b *books) readState(ctx context.Context, conn *sql.Conn) error {
-	return each(ctx, conn, stateQuery, func(rows *sql.Rows) error {
+func (b *books) readState(rows [][]driver.Value) error {
+	for _, row := range rows {
 		var set, digest string
-		err := rows.Scan(&set, &digest)
+		if err := scan(row, &set, &digest); err != nil {
+			return err
+		}
 		b.digests[set] = digest
-		return err
-	})
+	}
+	return nil
+}
+
+// scan copies a row of text and integers, which the books consist of.
+func scan(row []driver.Value, dest ...any) error {
+	for i, d := range dest {
+		ok := false
+		switch d := d.(type) {
+		case *string:
+			if ok = row[i] != nil; ok {
+				*d = text(row[i])
+			}
+		case *int64:
+			*d, ok = row[i].(int64)
+		}
+		if !ok {
+			return fmt.Errorf("column %d of a row holds %T", i+1, row[i])
+		}
+	}
+	return nil
 }
 
 // damaged explains why one of the driver's own tables cannot be read: the
@@ -276,14 +344,21 @@ func each(ctx context.Context, conn *sql.Conn, q string, f func(*sql.Rows) error
 }
 
 // A migration that failed or was rolled back has a row already.
-const writeRecord = `INSERT INTO main.migratingsqlite_history (set_name, version, name, checksum, status, compatible,
+const (
+	writeRecord = recordHead + "?" + recordTail
+	// writeStep takes the time since the lease was renewed for the duration.
+	writeStep = recordHead + "(SELECT max(0, CAST(round((julianday('now') - julianday(renewed_at)) * 86400000) AS INTEGER)) FROM main.migratingsqlite_lease)" + recordTail
+
+	recordHead = `INSERT INTO main.migratingsqlite_history (set_name, version, name, checksum, status, compatible,
 	applied_at, duration_ms, down_sql, applied_by, app_version, hostname, error, metadata)
-VALUES (?, ?, ?, ?, ?, ?, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), ?, ?, ?, ?, ?, ?, ?)
+VALUES (?, ?, ?, ?, ?, ?, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), `
+	recordTail = `, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (set_name, version, name) DO UPDATE SET
 	checksum = excluded.checksum, status = excluded.status, compatible = excluded.compatible,
 	applied_at = excluded.applied_at, duration_ms = excluded.duration_ms, down_sql = excluded.down_sql,
 	applied_by = excluded.applied_by, app_version = excluded.app_version, hostname = excluded.hostname,
 	rolled_back_at = NULL, error = excluded.error, metadata = excluded.metadata`
+)
 
 // A failed attempt under a name that was changed is over when its version is
 // there.
@@ -318,32 +393,43 @@ func writeHistory(ctx context.Context, conn *sql.Conn, list []done) error {
 		return err
 	}
 	defer stmt.Close()
-	w := writer()
 	for i := range list {
-		d := &list[i]
-		m := d.migration
-		about := metadata{File: m.File, Statements: d.statements, Rows: d.rows, App: w.app}
-		var down any
-		if m.scripts != nil {
-			about.YAML = m.scripts.metadata
-			if m.downFile != "" {
-				down = m.scripts.down
-			}
-		}
-		metadata, err := json.Marshal(about)
-		if err != nil {
-			return err
-		}
-		var failure any
-		if d.err != nil {
-			failure = d.err.Error()
-		}
-		if _, err := stmt.ExecContext(ctx, d.set, m.Version, m.Name, m.Checksum, d.status, m.Compatible(),
-			d.duration.Milliseconds(), down, w.user, w.version, w.host, failure, string(metadata)); err != nil {
+		if _, err := stmt.ExecContext(ctx, list[i].row()...); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// durationAt is where the arguments of writeRecord have the duration, which those
+// of writeStep lack.
+const durationAt = 6
+
+// row returns the arguments of writeRecord.
+func (d *done) row() []any {
+	m, w := d.migration, writer()
+	about := metadata{File: m.File, Statements: d.statements, Rows: d.rows, App: w.app}
+	var down any
+	if m.scripts != nil {
+		about.YAML = m.scripts.metadata
+		if m.downFile != "" {
+			down = m.scripts.down
+		}
+	}
+	metadata, err := json.Marshal(about)
+	if err != nil {
+		panic(err) // it has only strings and numbers
+	}
+	var failure any
+	if d.err != nil {
+		failure = d.err.Error()
+	}
+	compatible := 0
+	if m.Compatible() {
+		compatible = 1
+	}
+	return []any{d.set, m.Version, m.Name, m.Checksum, d.status, compatible,
+		d.duration.Milliseconds(), down, w.user, w.version, w.host, failure, string(metadata)}
 }
 
 // metadata is the JSON object in migratingsqlite_history.metadata.

@@ -51,6 +51,28 @@ type Migration struct {
 	scripts          *scripts // once they are needed
 	upFunc, downFunc MigrateFunc
 	compatible       verdict
+	manner           manner
+}
+
+// manner is how a migration is applied. The scripts of all but the first kind
+// say so by a directive, and make the upgrade one of several transactions.
+type manner int8
+
+const (
+	inTransaction manner = iota
+	noTransaction        // statement by statement, outside of a transaction where it has to be
+	inBatches            // each statement again and again, until it changes no row
+)
+
+// directives are the words of comments that say something about a migration.
+var directives = map[string]struct {
+	compatible verdict
+	manner     manner
+}{
+	"compatible":     {compatible: statedCompatible},
+	"breaking":       {compatible: statedBreaking},
+	"no-transaction": {manner: noTransaction},
+	"batch":          {manner: inBatches},
 }
 
 // scripts are the texts of a migration's files. A set does not keep them: most
@@ -302,30 +324,27 @@ func (s *Set) check(m *Migration, buf *[]byte) error {
 		return err
 	}
 	m.Checksum = checksum(text)
-	directives, faults := s.checkScript(m, m.File, text)
-	for _, d := range directives {
-		said := statedCompatible
+	found, faults := s.checkScript(m, m.File, text)
+	for _, d := range found {
+		says, known := directives[d.Word]
 		var why error
 		switch {
 		case !d.Leading:
 			why = errors.New("a directive must come before the first statement")
-		case d.Word == "breaking":
-			said = statedBreaking
-		case d.Word != "compatible":
-			words := []string{"compatible", "breaking"}
-			why = fmt.Errorf("unknown directive %s; did you mean %s?", quote(d.Word), nearest(d.Word, words))
-		}
-		if why == nil && d.Args != "" {
+		case !known:
+			why = fmt.Errorf("unknown directive %s; did you mean %s?", quote(d.Word), nearest(d.Word, keys(directives)))
+		case d.Args != "":
 			why = fmt.Errorf("the directive %s takes nothing after it", d.Word)
-		}
-		if why == nil && m.compatible != inferred && m.compatible != said {
+		case m.compatible*says.compatible != 0 && m.compatible != says.compatible:
 			why = errors.New("a migration is compatible or breaking, not both")
+		case m.manner*says.manner != 0 && m.manner != says.manner:
+			why = errors.New("a migration is no-transaction or batch, not both: a batch is many transactions")
 		}
 		if why != nil {
 			faults = append(faults, s.malformed(m, m.File, d.Line, d.Column, "", why))
 			continue
 		}
-		m.compatible = said
+		m.compatible, m.manner = max(m.compatible, says.compatible), max(m.manner, says.manner)
 	}
 	err = inLineOrder(faults)
 	if m.downFile == "" {
@@ -350,14 +369,19 @@ func (s *Set) checkScript(m *Migration, file string, text []byte) (_ []script.Di
 	}
 	// No copy: what is kept of it, malformed clones.
 	sc := script.NewScanner(unsafe.String(unsafe.SliceData(text), len(text)))
-	empty := true
+	empty, manner := true, inTransaction
 	for len(faults) < maxFaults {
 		st, ok := sc.Next()
 		if !ok {
 			break
 		}
-		empty = false
-		if why := st.InTransaction(); why != "" {
+		if empty {
+			empty = false
+			for _, d := range sc.Directives() {
+				manner = max(manner, directives[d.Word].manner)
+			}
+		}
+		if why := manner.refuses(st); why != "" {
 			refuse(st.Line, st.Column, st.Text, why)
 		}
 	}
@@ -375,6 +399,24 @@ func (s *Set) checkScript(m *Migration, file string, text []byte) (_ []script.Di
 		refuse(1, 1, "", "there is no statement in it")
 	}
 	return sc.Directives(), faults
+}
+
+// refuses says why a statement cannot do what it says, "" if it can.
+func (m manner) refuses(st script.Statement) string {
+	why := st.InTransaction()
+	switch {
+	case m == noTransaction && st.Kind != script.Begin && st.Kind != script.Commit && st.Kind != script.Rollback:
+		return ""
+	case m != inBatches || why != "":
+		return why
+	}
+	switch st.Kind {
+	case script.Insert, script.Update, script.Delete:
+		if !st.Mentions("LIMIT") {
+			return fmt.Sprintf("a batch repeats each statement until it changes no row, and this %s has no LIMIT; write it like UPDATE … WHERE id IN (SELECT id … LIMIT 1000)", st.Kind)
+		}
+	}
+	return ""
 }
 
 // inLineOrder joins the first faults of a file.

@@ -174,9 +174,9 @@ func (s *setPlan) status() SetStatus {
 func (m *Migrator) Up(ctx context.Context) (*Result, error) {
 	w := &waiter{budget: m.config.timeout}
 	var report *report
-	err := m.with(ctx, m.gate, w, func(conn driver.Conn) (err error) {
+	err := m.with(ctx, m.gate, w, func(p place) (err error) {
 		goal := newGoal(m.config)
-		report, _, err = m.config.upgrade(ctx, conn, w, &goal)
+		report, _, err = m.config.upgrade(ctx, p, w, &goal)
 		return err
 	})
 	if err != nil {
@@ -199,14 +199,17 @@ func (m *Migrator) Close() error { return nil }
 // plan reads the database; a missing file is an empty one.
 func (m *Migrator) plan(ctx context.Context) (p *plan, err error) {
 	w := &waiter{budget: m.config.timeout}
-	err = m.with(ctx, m.look, w, func(conn driver.Conn) error {
-		s, err := newSession(ctx, conn)
-		if err != nil {
-			return err
+	err = m.with(ctx, m.look, w, func(where place) error {
+		r := run{config: m.config, place: where, store: where.server, wait: w}
+		if where.server == nil {
+			s, err := newSession(ctx, where.conn)
+			if err != nil {
+				return err
+			}
+			defer s.end()
+			r.store = localStore{s, w}
 		}
-		defer s.end()
-		r := run{config: m.config, conn: s}
-		err = w.retry(ctx, func() error { return r.planOutside(ctx) })
+		err := r.planOutside(ctx)
 		p = r.plan
 		return err
 	})
@@ -221,8 +224,12 @@ func (m *Migrator) plan(ctx context.Context) (p *plan, err error) {
 	return p, nil
 }
 
-// with opens a connection, waiting while the database is busy, and closes it.
-func (m *Migrator) with(ctx context.Context, c driver.Connector, w *waiter, f func(driver.Conn) error) error {
+// with opens a connection, waiting while the database is busy, and closes it. A
+// server needs none.
+func (m *Migrator) with(ctx context.Context, c driver.Connector, w *waiter, f func(place) error) error {
+	if m.config.other != nil && m.config.other.Server != nil {
+		return f(place{server: m.config.other.Server})
+	}
 	var conn driver.Conn
 	err := w.retry(ctx, func() (err error) {
 		conn, err = c.Connect(ctx)
@@ -232,5 +239,9 @@ func (m *Migrator) with(ctx context.Context, c driver.Connector, w *waiter, f fu
 		return err
 	}
 	defer conn.Close()
-	return f(conn)
+	p := place{conn: conn}
+	if !m.config.inMemory {
+		p.another = c.Connect
+	}
+	return f(p)
 }

@@ -9,12 +9,14 @@ import (
 
 // plan is what a run would do to a database, or why it may not.
 type plan struct {
-	sets     []setPlan // the driver's own set first
-	setAppID bool
-	empty    bool     // the database has no tables and no history
-	known    []string // the sets that it has a history of
-	traced   bool     // a failed attempt was recorded in it
-	refusal  error
+	sets      []setPlan // the driver's own set first
+	setAppID  bool
+	empty     bool     // the database has no tables and no history
+	known     []string // the sets that it has a history of
+	traced    bool     // a failed attempt was recorded in it
+	committed bool     // a part of it was
+	lease     leaseRow
+	refusal   error
 }
 
 // setPlan is the part of one set.
@@ -56,7 +58,10 @@ func (p *plan) pending() (n int) {
 
 // state says in what state a refused or failed run leaves the database.
 func (p *plan) state(set string) string {
+	unchanged := "unchanged, "
 	switch {
+	case p.committed:
+		unchanged = ""
 	case p.empty && p.traced:
 		return "the database is unchanged, still empty but for a record of this failure"
 	case p.empty:
@@ -68,16 +73,33 @@ func (p *plan) state(set string) string {
 	}
 	for _, s := range p.sets {
 		if s.set.name == set || set == "" && s.set.name != ownSet {
-			return fmt.Sprintf("the database is unchanged, at version %d", s.version)
+			return fmt.Sprintf("the database is %sat version %d", unchanged, s.version)
 		}
 	}
 	return "the database is unchanged"
 }
 
+// versioned is how many of the pending migrations have versions. They come
+// first.
+func (s *setPlan) versioned() int {
+	if i := slices.IndexFunc(s.pending, func(m Migration) bool { return m.Version == 0 }); i >= 0 {
+		return i
+	}
+	return len(s.pending)
+}
+
+// needsSteps reports whether a pending migration cannot be in one transaction
+// with the others.
+func (p *plan) needsSteps() bool {
+	return slices.ContainsFunc(p.sets, func(s setPlan) bool {
+		return slices.ContainsFunc(s.pending, func(m Migration) bool { return m.manner != inTransaction })
+	})
+}
+
 // newPlan compares what the database has with what the program has. It is the
 // one place where a run is refused.
 func newPlan(c *config, b *books) *plan {
-	p := &plan{known: b.known()}
+	p := &plan{known: b.known(), lease: b.lease}
 	p.empty = p.known == nil && len(b.others) == 0
 	var refusals []error
 	if err := p.checkAppID(c, b); err != nil {
@@ -87,7 +109,7 @@ func newPlan(c *config, b *books) *plan {
 		refusals = append(refusals, unknownSchema(c, b))
 	}
 	ownConfig, ownBooks := &config{newer: newerCompatible}, b
-	if !b.hasHistory || !b.hasState {
+	if !b.hasHistory || !b.hasState || !b.hasLease {
 		ownBooks = &books{} // to be made anew, whatever is said of them
 	}
 	s, err := planSet(ownConfig, ownBooks, bookkeeping())
@@ -163,6 +185,9 @@ func planSet(c *config, b *books, set *Set) (s setPlan, refusals []error) {
 	}
 	var late []string
 	for _, m := range s.target {
+		if p := b.lease.progress; p.set == set.name && p.version == m.Version && m.Version > 0 && p.checksum != m.Checksum && p.statements+p.rows > 0 {
+			refusals = append(refusals, refuse(ErrChanged, "migration %s was edited while it was half done (%d of its statements, %d rows): put the text back as it was", m, p.statements, p.rows))
+		}
 		r, ok := current[keyOf(m.Version, m.Name)]
 		switch {
 		case ok && r.checksum == m.Checksum:

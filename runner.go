@@ -3,13 +3,14 @@ package migratingsqlite
 import (
 	"cmp"
 	"context"
-	"database/sql/driver"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/migratingsqlite/migratingsqlite/internal/engine"
 	"github.com/migratingsqlite/migratingsqlite/internal/script"
 )
 
@@ -17,8 +18,9 @@ import (
 // plan → lock → plan again → apply → check → commit.
 type run struct {
 	config *config
-	raw    driver.Conn
-	conn   *session
+	place  place
+	conn   *session      // nil on a server
+	store  engine.Server // the place, by whatever name
 	wait   *waiter
 	goal   *goal
 	tel    telemetry
@@ -45,18 +47,20 @@ func (r *report) applied() (n int) {
 // errSuperseded: another connection has done the upgrade meanwhile.
 var errSuperseded = errors.New("another connection has upgraded the database")
 
-// upgrade brings the database behind a connection up to date. It reports
-// whether it had to write, so that the connection has been used for more than
-// looking. An error says in what state the database is.
-func (c *config) upgrade(ctx context.Context, raw driver.Conn, w *waiter, g *goal) (rep *report, wrote bool, err error) {
-	r := &run{config: c, raw: raw, wait: w, goal: g, tel: telemetry{config: c, start: time.Now()}}
-	r.conn, err = newSession(ctx, raw)
-	if err != nil {
-		return nil, false, err
+// upgrade brings a database up to date. It reports whether it had to write, so
+// that the connection has been used for more than looking. An error says in what
+// state the database is.
+func (c *config) upgrade(ctx context.Context, p place, w *waiter, g *goal) (rep *report, wrote bool, err error) {
+	r := &run{config: c, place: p, store: p.server, wait: w, goal: g, tel: telemetry{config: c, start: time.Now()}}
+	if p.server == nil {
+		r.conn, err = newSession(ctx, p.conn)
+		if err != nil {
+			return nil, false, err
+		}
+		defer r.conn.end()
+		r.store = localStore{r.conn, w}
 	}
-	defer r.conn.end()
-
-	if err := w.retry(ctx, func() error { return r.planOutside(ctx) }); err != nil {
+	if err := r.planOutside(ctx); err != nil {
 		return nil, false, err
 	}
 	if r.plan.refusal == nil && !r.plan.must() {
@@ -94,18 +98,34 @@ func (r *run) explain(ctx context.Context, err error) error {
 	return fmt.Errorf("%w; %s", err, r.plan.state(set))
 }
 
-// planOutside plans in a transaction of its own, so that everything is read at
-// one moment.
+// planOutside plans by what is read at one moment, which may have changed when
+// the run gets to write.
 func (r *run) planOutside(ctx context.Context) error {
-	if err := r.conn.exec(ctx, "BEGIN"); err != nil {
+	var answers []engine.Answer
+	err := r.wait.retryIf(ctx, r.passes, func() (err error) {
+		answers, err = r.store.Read(ctx, booksQueries...)
+		return err
+	})
+	if err != nil {
 		return err
 	}
-	defer r.conn.exec(context.WithoutCancel(ctx), "ROLLBACK")
-	return r.planInside(ctx)
+	return r.planFrom(answers)
 }
 
+// passes reports whether it may help to try again later.
+func (r *run) passes(err error) bool { return isBusy(err) || r.uncertain(err) }
+
+// planInside plans in the transaction that is to write.
 func (r *run) planInside(ctx context.Context) error {
-	b, err := readBooks(ctx, r.conn.Conn)
+	answers, err := localStore{r.conn, r.wait}.ask(ctx, booksQueries...)
+	if err != nil {
+		return err
+	}
+	return r.planFrom(answers)
+}
+
+func (r *run) planFrom(answers []engine.Answer) error {
+	b, err := readBooks(answers)
 	if err != nil {
 		return err
 	}
@@ -113,20 +133,50 @@ func (r *run) planInside(ctx context.Context) error {
 	return nil
 }
 
-// write does what the plan says, in one transaction.
+// write does what the plan says: in one transaction where that can be, else in
+// several under a lease. While another run has the lease it only reads.
 func (r *run) write(ctx context.Context) error {
-	if r.plan.refusal != nil {
-		return r.plan.refusal
+	for {
+		start := time.Now()
+		switch {
+		case r.plan.refusal != nil:
+			return r.plan.refusal
+		case !r.plan.may():
+			return errSuperseded
+		case r.config.mode == modeCheck:
+			return r.pendingError("_migrate=check forbids to apply that")
+		}
+		err := errHeld
+		if r.plan.lease.left == 0 {
+			err = r.writeNow(ctx)
+		}
+		if !errors.Is(err, errHeld) {
+			return err
+		}
+		if r.plan.lease.owner != "" {
+			err = fmt.Errorf("%w: %s", errHeld, r.plan.lease.owner)
+		}
+		if err := r.wait.wait(ctx, start, err); err != nil {
+			return err
+		}
+		if err := r.planOutside(ctx); err != nil {
+			return err
+		}
 	}
-	if r.config.mode == modeCheck {
-		return r.pendingError("_migrate=check forbids to apply that")
+}
+
+func (r *run) writeNow(ctx context.Context) error {
+	if r.place.server != nil {
+		return r.inSteps(ctx)
 	}
 	restore, err := r.withoutForeignKeys(ctx)
 	if err != nil {
 		return err
 	}
 	defer restore()
-	if err = r.lock(ctx); err == nil {
+	if r.plan.needsSteps() {
+		err = r.inSteps(ctx)
+	} else if err = r.lock(ctx); err == nil {
 		if err = r.transact(ctx); err != nil {
 			r.conn.exec(context.WithoutCancel(ctx), "ROLLBACK")
 			var m *MigrationError
@@ -196,7 +246,7 @@ func (r *run) lock(ctx context.Context) (err error) {
 		if err := r.wait.wait(ctx, start, err); err != nil {
 			return err
 		}
-		if ok, _ := r.goal.reached(ctx, r.raw); ok {
+		if ok, _ := r.goal.reached(ctx, r.place.conn); ok {
 			return errSuperseded
 		}
 	}
@@ -225,6 +275,8 @@ func (r *run) transact(ctx context.Context) error {
 		return r.plan.refusal
 	case !r.plan.may():
 		return errSuperseded
+	case r.plan.lease.left > 0 || r.plan.needsSteps():
+		return errHeld // since the plan was made
 	}
 	if r.plan.must() {
 		ctx = r.tel.begin(ctx, r.plan)
@@ -348,26 +400,14 @@ func (r *run) applySet(s *setPlan) error {
 	for i := range s.baseline {
 		r.report.Done = append(r.report.Done, done{set: s.set.name, migration: &s.baseline[i], status: statusBaseline})
 	}
-	versioned := s.pending
-	if i := slices.IndexFunc(s.pending, func(m Migration) bool { return m.Version == 0 }); i >= 0 {
-		versioned = s.pending[:i]
-	}
-	if err := r.apply(s.set, versioned); err != nil {
+	n := s.versioned()
+	if err := r.apply(s.set, s.pending[:n]); err != nil {
 		return err
 	}
-	repeatable := slices.Clone(s.pending[len(versioned):])
-	for _, m := range s.repeatable {
-		gone, err := r.gone(&m)
-		if err != nil {
-			return err
-		}
-		if gone {
-			repeatable = append(repeatable, m)
-		}
+	if err := r.addGone(r.tel.ctx, s, localStore{r.conn, r.wait}.ask); err != nil {
+		return err
 	}
-	slices.SortFunc(repeatable, func(a, b Migration) int { return cmp.Compare(a.Name, b.Name) })
-	s.pending = slices.Concat(versioned, repeatable)
-	return r.apply(s.set, s.pending[len(versioned):])
+	return r.apply(s.set, s.pending[n:])
 }
 
 func (r *run) apply(set *Set, list []Migration) error {
@@ -398,13 +438,42 @@ var objectTypes = map[script.Kind]string{
 	script.CreateTrigger: "trigger", script.DropTrigger: "trigger",
 }
 
-// gone reports whether something that a script creates is not there.
-func (r *run) gone(m *Migration) (bool, error) {
+// addGone makes those unchanged repeatable migrations pending, in their order,
+// that have lost something that they create.
+func (r *run) addGone(ctx context.Context, s *setPlan, ask func(context.Context, ...string) ([]engine.Answer, error)) error {
+	if len(s.repeatable) == 0 {
+		return nil
+	}
+	answers, err := ask(ctx, "SELECT type, lower(name) FROM main.sqlite_master")
+	if err == nil {
+		err = answers[0].Err
+	}
+	if err != nil {
+		return err
+	}
+	there := map[object]bool{}
+	for _, row := range answers[0].Rows {
+		there[object{text(row[0]), text(row[1])}] = true
+	}
+	repeatable := slices.Clone(s.pending[s.versioned():])
+	for _, m := range s.repeatable {
+		if slices.ContainsFunc(m.creates(), func(o object) bool { return !there[o] }) {
+			repeatable = append(repeatable, m)
+		}
+	}
+	slices.SortFunc(repeatable, func(a, b Migration) int { return cmp.Compare(a.Name, b.Name) })
+	s.pending = slices.Concat(s.pending[:s.versioned()], repeatable)
+	s.repeatable = nil
+	return nil
+}
+
+// creates lists what the script leaves in the schema.
+func (m *Migration) creates() []object {
 	created := map[object]bool{}
 	for sc := script.NewScanner(m.scripts.up); ; {
 		st, ok := sc.Next()
 		if !ok {
-			break
+			return slices.Collect(maps.Keys(created))
 		}
 		e := st.Effect()
 		o := object{objectTypes[st.Kind], strings.ToLower(e.Name)}
@@ -421,14 +490,6 @@ func (r *run) gone(m *Migration) (bool, error) {
 			delete(created, o)
 		}
 	}
-	for o := range created {
-		var n int
-		err := r.conn.QueryRowContext(r.tel.ctx, "SELECT count(*) FROM main.sqlite_master WHERE type = ? AND lower(name) = ?", o.kind, o.name).Scan(&n)
-		if err != nil || n == 0 {
-			return n == 0, err
-		}
-	}
-	return false, nil
 }
 
 func (r *run) applyScript(ctx context.Context, d *done) error {
@@ -458,9 +519,7 @@ func (r *run) applyScript(ctx context.Context, d *done) error {
 			}
 		}
 		d.statements++
-		switch st.Kind {
-		case script.Insert, script.Update, script.Delete:
-			// After any other statement SQLite repeats the number of the last of these.
+		if st.Changes() { // after any other SQLite repeats the number of the last of these
 			if n, err := res.RowsAffected(); err == nil {
 				d.rows += n
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -25,7 +26,8 @@ const (
 	spanUpgrade   = "migratingsqlite.upgrade"
 	spanMigration = "migration " // and its label: migration 0007_add_prefs
 	spanStatement = "statement"
-	eventLocked   = "migratingsqlite.locked" // the write lock is held from here on
+	eventLocked   = "migratingsqlite.locked"   // the write lock or the lease is held from here on
+	eventProgress = "migratingsqlite.progress" // of a migration in batches
 
 	metricUpgrade   = "migratingsqlite.upgrade.duration"   // histogram, s
 	metricMigration = "migratingsqlite.migration.duration" // histogram, s
@@ -51,6 +53,7 @@ const (
 	keyColumn      = attribute.Key("migratingsqlite.migration.column")
 	keyStatements  = attribute.Key("migratingsqlite.migration.statements")
 	keyRows        = attribute.Key("migratingsqlite.migration.rows_affected")
+	keyRate        = attribute.Key("migratingsqlite.migration.rows_per_second")
 )
 
 // The values of migratingsqlite.outcome.
@@ -68,6 +71,8 @@ func outcomeOf(err error) string {
 	switch {
 	case err == nil:
 		return outcomeApplied
+	case errors.Is(err, errHeld), errors.Is(err, errLost):
+		return outcomeLocked
 	case errors.Is(err, ErrLocked):
 		return outcomeLocked
 	case errors.Is(err, errClosed), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
@@ -160,10 +165,7 @@ func (t *telemetry) end(outcome string, p *plan, r *report, err error) {
 	t.span.End()
 	measure(t.ctx, metricUpgrade, "Duration of upgrades of a database.", elapsed, keyOutcome.String(outcome))
 
-	log := t.config.logger
-	if log == nil {
-		log = slog.Default()
-	}
+	log := t.log()
 	attrs := []slog.Attr{slog.String("database", t.config.database), slog.Duration("duration", elapsed)}
 	for _, s := range p.sets {
 		if s.set.name != ownSet {
@@ -210,6 +212,40 @@ func (t *telemetry) migration(d *done) (context.Context, func()) {
 		span.End()
 		measure(ctx, metricMigration, "Duration of single migrations.", d.duration, keyOutcome.String(outcomeOf(d.err)))
 	}
+}
+
+// How often a migration in batches tells how far it is.
+const (
+	progressEvents  = time.Second
+	progressRecords = 10 * time.Second
+)
+
+// progress returns what a migration in batches calls after each, with the rows
+// that it has changed and those of them that this run has.
+func (t *telemetry) progress(ctx context.Context, d *done) func(rows, ours int64) {
+	start := time.Now()
+	var event, record time.Time
+	record = start // a short one is told of when the run is done
+	return func(rows, ours int64) {
+		now := time.Now()
+		rate := float64(ours) / max(now.Sub(start).Seconds(), 1e-3)
+		if span := trace.SpanFromContext(ctx); now.Sub(event) >= progressEvents && span.IsRecording() {
+			event = now
+			span.AddEvent(eventProgress, trace.WithAttributes(keyRows.Int64(rows), keyRate.Float64(rate)))
+		}
+		if now.Sub(record) >= progressRecords {
+			record = now
+			t.log().LogAttrs(ctx, slog.LevelInfo, "migratingsqlite: a migration goes on", slog.String("database", t.config.database),
+				slog.String("migration", d.migration.String()), slog.Int64("rows", rows), slog.Float64("rows_per_second", math.Round(rate)))
+		}
+	}
+}
+
+func (t *telemetry) log() *slog.Logger {
+	if t.config.logger != nil {
+		return t.config.logger
+	}
+	return slog.Default()
 }
 
 // statement starts the span of one statement, if they are asked for.

@@ -2,6 +2,8 @@ package migratingsqlite
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 )
@@ -27,30 +29,41 @@ const (
 func (w *waiter) wait(ctx context.Context, start time.Time, cause error) error {
 	w.spent += time.Since(start) // the driver may have waited itself
 	left := w.budget - w.spent
+	if left <= 0 && !isBusy(cause) && !errors.Is(cause, errHeld) && !errors.Is(cause, errLost) {
+		return fmt.Errorf("gave up after %s: %w", w.budget, cause)
+	}
 	if left <= 0 {
 		return &refusal{ErrLocked, cause, "other connections have kept it locked for " +
 			w.budget.String() + " (" + causeText(cause) + "); find out which program holds it, or wait longer with _migrate_timeout"}
 	}
 	w.pause = min(max(2*w.pause, firstPause), maxPause)
 	// Half of it is chance, so that many waiting processes do not try in step.
-	pause := min(w.pause/2+rand.N(w.pause/2+1), left)
 	start = time.Now()
-	t := time.NewTimer(pause)
+	defer func() { w.spent += time.Since(start) }()
+	return pause(ctx, min(w.pause/2+rand.N(w.pause/2+1), left))
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
 	case <-ctx.Done():
 	}
-	w.spent += time.Since(start)
 	return context.Cause(ctx)
 }
 
 // retry calls f until it does something else than find the database busy.
 func (w *waiter) retry(ctx context.Context, f func() error) error {
+	return w.retryIf(ctx, isBusy, f)
+}
+
+// retryIf calls f until its error is none that passes.
+func (w *waiter) retryIf(ctx context.Context, passes func(error) bool, f func() error) error {
 	for {
 		start := time.Now()
 		err := f()
-		if !isBusy(err) {
+		if err == nil || !passes(err) {
 			return err
 		}
 		if err := w.wait(ctx, start, err); err != nil {

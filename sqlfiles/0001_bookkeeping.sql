@@ -31,5 +31,22 @@ CREATE TABLE IF NOT EXISTS migratingsqlite_history (
 CREATE TABLE IF NOT EXISTS migratingsqlite_state (
     set_name TEXT NOT NULL PRIMARY KEY,
     version  INTEGER NOT NULL,
-    digest   TEXT NOT NULL
+    digest   TEXT NOT NULL -- '' while an upgrade of several transactions is under way
+);
+
+-- One row, while an upgrade of several transactions is under way or was cut off.
+CREATE TABLE IF NOT EXISTS migratingsqlite_lease (
+    id            INTEGER PRIMARY KEY CHECK (id = 1),
+    owner         TEXT NOT NULL,    -- who has it: user, host and process
+    token         TEXT NOT NULL,    -- what every transaction of the owner must show
+    step          INTEGER NOT NULL, -- how many of them there were: each names the one before
+    renewed_at    TEXT NOT NULL,    -- ISO 8601, UTC, by the database's clock, like the next
+    expires_at    TEXT NOT NULL,
+    -- The migration that is being done, or was cut off, and how far it is.
+    set_name      TEXT,
+    version       INTEGER,
+    checksum      TEXT,
+    statement     INTEGER,          -- this many of its statements are done
+    rows_affected INTEGER,          -- so far
+    foreign_keys  TEXT              -- JSON: violations that were there before it
 );

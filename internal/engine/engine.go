@@ -7,6 +7,7 @@ package engine
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"strings"
 	"sync"
 )
@@ -53,7 +54,8 @@ type Server interface {
 	// fails has an error of its own in its Answer.
 	Read(ctx context.Context, queries ...string) ([]Answer, error)
 	// Transact runs statements in one transaction, in one request: all of them,
-	// or none. Before it begins it turns the enforcement of foreign keys off.
+	// or none. Before it begins it turns the enforcement of foreign keys off. With
+	// an error it returns the answers of the statements before.
 	Transact(ctx context.Context, statements ...Statement) ([]Answer, error)
 	// Connect opens a connection for an interactive transaction. Once it has
 	// begun one it refuses every statement after the transaction has ended.
@@ -66,6 +68,7 @@ type Server interface {
 type Statement struct {
 	Text     string
 	Args     []driver.Value
+	Query    bool // its rows are wanted; it has no arguments
 	Optional bool // the statements after it run even if it fails
 }
 
@@ -75,6 +78,10 @@ type Answer struct {
 	RowsAffected int64            // by INSERT, UPDATE and DELETE
 	Err          error            // of a query, or an optional statement
 }
+
+// ErrThrownOut is what an error matches when the server has ended a transaction
+// because it took too long while another client wanted the lock.
+var ErrThrownOut = errors.New("the server has ended the transaction for taking too long")
 
 // A StatementError is the error of one statement of several: nothing was
 // committed.

@@ -184,6 +184,9 @@ func onlyReads(e Effect) bool {
 	return !e.HasValue
 }
 
+// Changes reports whether the statement is an INSERT, an UPDATE or a DELETE.
+func (s Statement) Changes() bool { return s.Kind == Insert || s.Kind == Update || s.Kind == Delete }
+
 // ChangesRows reports whether the statement can leave a row behind that breaks
 // a foreign key. When unsure it says yes.
 func (s Statement) ChangesRows() bool {
@@ -259,6 +262,9 @@ func insertsValues(text string) bool {
 	return !mentions(text, "SELECT") && !mentions(text, "WITH")
 }
 
+// Mentions reports whether the keyword is one of the statement's tokens.
+func (s Statement) Mentions(keyword string) bool { return mentions(s.Text, keyword) }
+
 // mentions reports whether the keyword is one of the statement's tokens.
 func mentions(text, keyword string) bool {
 	l := &lexer{src: text}
@@ -278,7 +284,7 @@ func (s Statement) InTransaction() string {
 	case Begin, Commit, Rollback:
 		return fmt.Sprintf("%s does not belong in a migration; delete it: every upgrade is one transaction already", s.Kind)
 	case Vacuum:
-		return "SQLite refuses VACUUM inside a transaction; delete it, and let the program run it when it has nothing else to do"
+		return "SQLite refuses VACUUM inside a transaction; delete it, or put it into a migration of its own " + ofItsOwn
 	case Detach:
 		return "SQLite cannot detach a database that is in use by the transaction; delete it: the connection is closed after the upgrade"
 	case Pragma:
@@ -287,15 +293,17 @@ func (s Statement) InTransaction() string {
 	return ""
 }
 
+const ofItsOwn = "that says -- migratingsqlite: no-transaction"
+
 func pragmaInTransaction(e Effect) string {
 	const (
-		dsn     = "delete it, and set it in the DSN"
-		atBirth = "delete it: it has to be set before the file has its first table, with _pragma in the DSN"
+		dsn     = "delete it and set it in the DSN, or put it into a migration of its own " + ofItsOwn
+		atBirth = "delete it: it has to be set before the file has its first table, with _pragma in the DSN, or before a VACUUM in a migration " + ofItsOwn
 	)
 	does, cure := "", ""
 	switch e.Name {
 	case "wal_checkpoint": // acts without a value too
-		return "SQLite refuses PRAGMA wal_checkpoint inside a transaction; delete it: checkpoints come by themselves"
+		return "SQLite refuses PRAGMA wal_checkpoint inside a transaction; delete it: checkpoints come by themselves, or put it into a migration of its own " + ofItsOwn
 	case "foreign_keys":
 		does = "ignores"
 		cure = "delete it: an upgrade turns enforcement off itself and checks every foreign key before it commits"

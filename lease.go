@@ -1,0 +1,152 @@
+package migratingsqlite
+
+import (
+	"crypto/rand"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/migratingsqlite/migratingsqlite/internal/engine"
+)
+
+// A lease keeps other runs away while one is between two of its transactions.
+// It is a row of the database, so it holds among all that open the database,
+// and goes with nobody: who does not renew it in time loses it.
+//
+// Each transaction of a run begins with a fence, which fails unless the row has
+// the run's token and the number of the run's last transaction. So whoever lost
+// the lease without knowing it, stalled or cut off, cannot write any more; and a
+// transaction whose fate is not known, since the answer was lost on the way,
+// cannot take effect once the run has gone on.
+type lease struct {
+	owner, token string
+	step         int64 // of the last transaction
+	progress     progress
+}
+
+// progress is how far a migration of several transactions is.
+type progress struct {
+	set        string
+	version    int64
+	checksum   string
+	statements int64 // done
+	rows       int64 // affected by them
+}
+
+// leaseTime is how long a lease lasts that is not renewed.
+var leaseTime = 10 * time.Second
+
+var (
+	// errHeld: another run has the lease, or has taken the lock first.
+	errHeld = errors.New("another connection is upgrading the database")
+	// errLost: the fence has failed.
+	errLost = errors.New("another connection has taken the upgrade over")
+)
+
+func newLease() *lease {
+	w := writer()
+	return &lease{
+		owner: fmt.Sprintf("%s@%s, process %d", w.user, w.host, os.Getpid()),
+		token: rand.Text(),
+	}
+}
+
+// leaseRow is the lease as it stands in the database.
+type leaseRow struct {
+	owner, token string
+	step         int64
+	left         time.Duration // 0 if it has expired
+	progress     progress
+}
+
+const leaseQuery = `SELECT owner, token, step,
+	max(0, coalesce(CAST(round((julianday(expires_at) - julianday('now')) * 86400000) AS INTEGER), 0)),
+	coalesce(set_name, ''), coalesce(version, 0), coalesce(checksum, ''), coalesce(statement, 0), coalesce(rows_affected, 0)
+FROM main.migratingsqlite_lease`
+
+func (b *books) readLease(rows [][]driver.Value) error {
+	for _, row := range rows {
+		l := &b.lease
+		var ms int64
+		p := &l.progress
+		if err := scan(row, &l.owner, &l.token, &l.step, &ms, &p.set, &p.version, &p.checksum, &p.statements, &p.rows); err != nil {
+			return err
+		}
+		l.left = time.Duration(ms) * time.Millisecond
+	}
+	return nil
+}
+
+func now(modifier string) string { return "strftime('%Y-%m-%dT%H:%M:%fZ', 'now'" + modifier + ")" }
+
+// expiry is the expression for the end of a lease that begins now.
+func expiry() string { return now(fmt.Sprintf(", '+%.3f seconds'", leaseTime.Seconds())) }
+
+// take takes the lease, unless another run has it. What was cut off goes on from
+// where it was.
+func (l *lease) take() engine.Statement {
+	return engine.Statement{
+		Text: `INSERT INTO main.migratingsqlite_lease (id, owner, token, step, renewed_at, expires_at)
+VALUES (1, ?, ?, 1, ` + now("") + `, ` + expiry() + `)
+ON CONFLICT (id) DO UPDATE SET owner = excluded.owner, token = excluded.token, step = step + 1,
+	renewed_at = excluded.renewed_at, expires_at = excluded.expires_at
+WHERE token = excluded.token OR expires_at <= ` + now(""),
+		Args: []driver.Value{l.owner, l.token},
+	}
+}
+
+// fence begins each transaction of the lease's owner. It renews the lease, says
+// what the transaction is about, and fails when the lease is another's: the
+// token is then NULL, which the column does not take.
+func (l *lease) fence(p progress) engine.Statement {
+	const own = "FROM main.migratingsqlite_lease WHERE "
+	return engine.Statement{
+		Text: `INSERT OR REPLACE INTO main.migratingsqlite_lease
+	(id, owner, token, step, renewed_at, expires_at, set_name, version, checksum, statement, rows_affected, foreign_keys)
+VALUES (1, ?, (SELECT token ` + own + `token = ? AND step = ?), ?, ` + now("") + `, ` + expiry() + `, ?, ?, ?, ?, ?,
+	(SELECT foreign_keys ` + own + `set_name = ? AND version = ? AND checksum = ?))`,
+		Args: []driver.Value{l.owner, l.token, l.step, l.step + 1, p.set, p.version, p.checksum, p.statements, p.rows,
+			p.set, p.version, p.checksum},
+	}
+}
+
+// release gives the lease up, done with all that was to do.
+func (l *lease) release() engine.Statement {
+	return engine.Statement{
+		Text: `UPDATE main.migratingsqlite_lease SET expires_at = '', set_name = NULL, version = NULL, checksum = NULL,
+	statement = NULL, rows_affected = NULL, foreign_keys = NULL WHERE token = ?`,
+		Args: []driver.Value{l.token},
+	}
+}
+
+// drop gives the lease up halfway.
+func (l *lease) drop() engine.Statement {
+	return engine.Statement{
+		Text: "UPDATE main.migratingsqlite_lease SET expires_at = '' WHERE token = ?",
+		Args: []driver.Value{l.token},
+	}
+}
+
+// Foreign keys are compared inside the transaction, by the number of rows that
+// break each, so that no round trip is needed between the migration and its
+// commit. A key that cannot be checked, since its parent lacks the unique index,
+// leaves NULL and is not compared.
+const (
+	brokenKeys = `(SELECT lower("table") || ' ' || lower(parent) AS k, "table" AS child, parent, count(*) AS n
+	FROM pragma_foreign_key_check GROUP BY 1)`
+
+	keysBefore = `UPDATE main.migratingsqlite_lease SET foreign_keys = (SELECT json_group_object(k, n) FROM ` + brokenKeys + `)
+WHERE foreign_keys IS NULL`
+
+	keysAfter = `UPDATE main.migratingsqlite_lease SET foreign_keys = (
+	SELECT group_concat('table ' || child || ': no such row in ' || parent || ' (' || (n - old) || ' more than before)', '; ')
+	FROM (SELECT child, parent, n, coalesce((SELECT value FROM json_each(foreign_keys) WHERE key = k), 0) AS old FROM ` + brokenKeys + `)
+	WHERE n > old)
+WHERE foreign_keys IS NOT NULL`
+
+	keysQuery = "SELECT foreign_keys FROM main.migratingsqlite_lease WHERE foreign_keys IS NOT NULL"
+
+	keysGuard = "UPDATE main.migratingsqlite_lease SET token = NULL WHERE foreign_keys IS NOT NULL"
+)

@@ -1,0 +1,609 @@
+package migratingsqlite
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/migratingsqlite/migratingsqlite/internal/engine"
+	"github.com/migratingsqlite/migratingsqlite/internal/script"
+)
+
+// inSteps does what the plan says in several transactions, under a lease: a
+// transaction for each migration, and more for those that say so. Every step
+// leaves the database such that the next run goes on from there.
+func (r *run) inSteps(ctx context.Context) error {
+	l := newLease()
+	thrownOut := 0
+	for {
+		start := time.Now()
+		err := r.take(ctx, l)
+		if err == nil {
+			err = r.walk(ctx, l)
+		}
+		switch {
+		case err == nil || errors.Is(err, errHeld) || errors.Is(err, errSuperseded):
+			return err
+		case context.Cause(ctx) != nil:
+			r.dropLease(ctx, l, nil)
+			return err
+		case errors.Is(err, engine.ErrThrownOut):
+			// The rival has had its turn.
+			if thrownOut++; thrownOut == maxThrownOut {
+				err = fmt.Errorf("%w; it was tried %d times: make the migration smaller, or let it say -- migratingsqlite: batch", err, thrownOut)
+				r.dropLease(ctx, l, err)
+				return err
+			}
+			fallthrough
+		case errors.Is(err, errLost), isBusy(err), r.uncertain(err):
+			if err := r.wait.wait(ctx, start, err); err != nil {
+				r.dropLease(ctx, l, nil)
+				return err
+			}
+		default:
+			r.dropLease(ctx, l, err)
+			return err
+		}
+	}
+}
+
+// maxThrownOut is how often a migration may be thrown out by the server.
+const maxThrownOut = 4
+
+// uncertain reports whether an error leaves open what has become of a request.
+// To take the lease once more settles it.
+func (r *run) uncertain(err error) bool {
+	var statement *engine.StatementError
+	var unavailable *engine.UnavailableError
+	var migration *MigrationError
+	switch {
+	case r.place.server == nil, errors.As(err, &statement), errors.As(err, &migration):
+		return false
+	case errors.As(err, &unavailable):
+		return !unavailable.Permanent
+	}
+	return !isRefusal(err)
+}
+
+// take takes the lease and plans again in the same transaction, since only what
+// is read there counts. It makes the driver's own tables where they are missing.
+func (r *run) take(ctx context.Context, l *lease) error {
+	all, err := r.bookkeeping()
+	if err != nil {
+		return err
+	}
+	all = append(all, l.take())
+	taken := len(all)
+	for _, q := range booksQueries {
+		all = append(all, engine.Statement{Text: q, Query: true})
+	}
+	answers, err := r.store.Transact(ctx, all...)
+	if err != nil {
+		return fmt.Errorf("taking the lease: %w", err)
+	}
+	b, err := readBooks(answers[taken:])
+	if err != nil {
+		return err
+	}
+	r.plan = newPlan(r.config, b)
+	if b.lease.token != l.token {
+		return errHeld
+	}
+	l.step, l.progress = b.lease.step, b.lease.progress
+	switch {
+	case r.plan.refusal != nil:
+		return r.plan.refusal
+	case !r.plan.may():
+		r.dropLease(ctx, l, nil)
+		return errSuperseded
+	}
+	if r.plan.must() {
+		r.tel.begin(ctx, r.plan)
+		r.tel.plan(r.plan)
+		r.report.LockWait = r.wait.spent
+		r.tel.waited(r.report.LockWait, true)
+	}
+	return r.plan.read()
+}
+
+// bookkeeping is the driver's own set as statements: it has to be there before
+// there can be a lease.
+func (r *run) bookkeeping() (list []engine.Statement, err error) {
+	own := &r.plan.sets[0]
+	for i := range own.pending {
+		m := &own.pending[i]
+		if err := m.read(); err != nil {
+			return nil, err
+		}
+		statements, err := script.Split(m.scripts.up)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range statements {
+			list = append(list, engine.Statement{Text: s.Text})
+		}
+	}
+	for i := range own.pending {
+		d := done{set: ownSet, migration: &own.pending[i], status: statusApplied}
+		list = append(list, statement(writeRecord, d.row()))
+	}
+	if len(own.pending) > 0 {
+		list = append(list, statement(writeState, []any{ownSet, own.after(), own.digest}))
+	}
+	return list, nil
+}
+
+// walk applies what is pending, step by step.
+func (r *run) walk(ctx context.Context, l *lease) error {
+	w := &walk{run: r, lease: l, opening: r.opening()}
+	for i := range r.plan.sets {
+		s := &r.plan.sets[i]
+		versioned := s.versioned()
+		for j := range versioned {
+			if err := w.step(s, &s.pending[j]); err != nil {
+				return err
+			}
+		}
+		if err := r.addGone(ctx, s, r.store.Read); err != nil {
+			return err
+		}
+		for j := versioned; j < len(s.pending); j++ {
+			if err := w.step(s, &s.pending[j]); err != nil {
+				return err
+			}
+		}
+	}
+	if w.closed {
+		return nil
+	}
+	t := w.transaction(progress{})
+	t.add(purposeBooks, r.closing(l)...)
+	return w.commit(ctx, t)
+}
+
+// A walk is one pass over the pending migrations under one lease.
+type walk struct {
+	*run
+	lease   *lease
+	opening []engine.Statement // for the first transaction
+	closed  bool               // the last transaction is done
+}
+
+// opening is what the first transaction after the lease does: the history of
+// what is there already.
+func (r *run) opening() (list []engine.Statement) {
+	for _, s := range r.plan.sets {
+		for i := range s.baseline {
+			d := done{set: s.set.name, migration: &s.baseline[i], status: statusBaseline}
+			list = append(list, statement(writeRecord, d.row()))
+		}
+		if slices.ContainsFunc(s.records, func(r record) bool { return r.status == statusFailed }) {
+			list = append(list, engine.Statement{Text: deleteOverFailures})
+		}
+	}
+	if r.plan.setAppID {
+		list = append(list, engine.Statement{Text: fmt.Sprintf("PRAGMA application_id = %d", r.config.appID)})
+	}
+	return list
+}
+
+// closing is what the last transaction does.
+func (r *run) closing(l *lease) (list []engine.Statement) {
+	for i := range r.plan.sets {
+		s := &r.plan.sets[i]
+		list = append(list, statement(writeState, []any{s.set.name, s.after(), s.digest}))
+	}
+	return append(list, l.release())
+}
+
+func statement(text string, args []any) engine.Statement {
+	s := engine.Statement{Text: text, Args: make([]driver.Value, len(args))}
+	for i, a := range args {
+		if n, ok := a.(int); ok {
+			a = int64(n)
+		}
+		s.Args[i] = a
+	}
+	return s
+}
+
+// A transaction is the statements of one, and what each of them is for.
+type transaction struct {
+	statements []engine.Statement
+	script     []*script.Statement // the migration's own ones
+	purpose    []string            // of the others
+}
+
+func (t *transaction) add(purpose string, list ...engine.Statement) {
+	for _, s := range list {
+		t.statements, t.script, t.purpose = append(t.statements, s), append(t.script, nil), append(t.purpose, purpose)
+	}
+}
+
+func (t *transaction) addScript(s *script.Statement) {
+	t.add("", engine.Statement{Text: s.Text})
+	t.script[len(t.script)-1] = s
+}
+
+const (
+	purposeFence = "renewing the lease"
+	purposeKeys  = "checking foreign keys"
+	purposeBooks = "writing the history"
+)
+
+// transaction begins one with its fence.
+func (w *walk) transaction(p progress) *transaction {
+	t := &transaction{}
+	w.lease.progress = p
+	t.add(purposeFence, w.lease.fence(p))
+	t.add(purposeBooks, w.opening...)
+	return t
+}
+
+// finish adds the migration's row of history, and the end of the whole run
+// after its last migration.
+func (w *walk) finish(t *transaction, s *setPlan, history engine.Statement, m *Migration) {
+	t.add(purposeBooks, history)
+	if w.isLast(s, m) {
+		t.add(purposeBooks, w.run.closing(w.lease)...)
+	} else {
+		t.add(purposeBooks, statement(writeState, []any{s.set.name, max(s.version, m.Version), ""}))
+	}
+}
+
+// isLast reports whether the migration is the last one of the run, for sure.
+func (w *walk) isLast(s *setPlan, m *Migration) bool {
+	for i := len(w.plan.sets) - 1; i >= 0; i-- {
+		switch last := &w.plan.sets[i]; {
+		case last == s:
+			return m == &s.pending[len(s.pending)-1] && (m.Version == 0 || len(s.repeatable) == 0)
+		case len(last.pending) > 0:
+			return false
+		}
+	}
+	return false
+}
+
+// commit runs a transaction.
+func (w *walk) commit(ctx context.Context, t *transaction) error {
+	_, err := w.answers(ctx, t)
+	return err
+}
+
+func (w *walk) answers(ctx context.Context, t *transaction) ([]engine.Answer, error) {
+	answers, err := w.store.Transact(ctx, t.statements...)
+	return answers, w.committed(t, answers, err)
+}
+
+// committed takes note of what a transaction has done, or says what its error
+// means.
+func (w *walk) committed(t *transaction, answers []engine.Answer, err error) error {
+	if err == nil {
+		w.lease.step++
+		w.opening = nil
+		w.plan.committed = true
+		return nil
+	}
+	var at *engine.StatementError
+	if !errors.As(err, &at) || at.Index < 0 || at.Index >= len(t.statements) {
+		return err
+	}
+	purpose, statement := t.purpose[at.Index], t.script[at.Index]
+	switch {
+	case statement != nil:
+		return &MigrationError{Line: statement.Line, Column: statement.Column, Statement: statement.Text, Err: at.Err}
+	case sqliteCode(at.Err) != sqliteConstraint:
+	case purpose == purposeFence:
+		return errLost
+	case purpose == purposeKeys:
+		return &MigrationError{Err: fmt.Errorf("it leaves rows that break a foreign key: %s; repair these rows in the migration", text(answers[at.Index-1].Rows[0][0]))}
+	}
+	return fmt.Errorf("%s: %w", purpose, at.Err)
+}
+
+// step applies one migration.
+func (w *walk) step(s *setPlan, m *Migration) error {
+	d := done{set: s.set.name, migration: m, status: statusApplied}
+	ctx, end := w.tel.migration(&d)
+	switch {
+	case m.upFunc != nil:
+		d.err = w.stepFunc(ctx, s, &d)
+	case m.manner == noTransaction:
+		d.err = w.stepOutside(ctx, s, &d)
+	case m.manner == inBatches:
+		d.err = w.stepBatches(ctx, s, &d)
+	default:
+		d.err = w.stepScript(ctx, s, &d)
+	}
+	var failed *MigrationError
+	if errors.As(d.err, &failed) {
+		failed.Set, failed.Version, failed.Name, failed.File = d.set, m.Version, m.Name, m.File
+	}
+	end()
+	if d.err != nil {
+		return d.err
+	}
+	w.report.Done = append(w.report.Done, d)
+	w.closed = w.isLast(s, m)
+	s.version = max(s.version, m.Version)
+	return nil
+}
+
+// progressOf is where the migration begins: where another run was cut off.
+func (w *walk) progressOf(d *done) progress {
+	p := progress{set: d.set, version: d.migration.Version, checksum: d.migration.Checksum}
+	if l := w.lease.progress; l.set == p.set && l.version == p.version && l.checksum == p.checksum {
+		p = l
+	}
+	return p
+}
+
+// stepScript applies a script in one transaction.
+func (w *walk) stepScript(ctx context.Context, s *setPlan, d *done) error {
+	m := d.migration
+	t := w.transaction(w.progressOf(d))
+	checkKeys := m.changesRows()
+	if checkKeys {
+		t.add(purposeKeys, engine.Statement{Text: keysBefore, Optional: true})
+	}
+	statements, err := script.Split(m.scripts.up)
+	if err != nil {
+		return err
+	}
+	first := len(t.statements)
+	for i := range statements {
+		t.addScript(&statements[i])
+	}
+	if checkKeys {
+		t.addKeys()
+	}
+	d.statements = len(statements)
+	w.finish(t, s, statement(writeStep, slices.Delete(d.row(), durationAt, durationAt+1)), m)
+	answers, err := w.answers(ctx, t)
+	for i := range statements {
+		if err == nil && statements[i].Changes() {
+			d.rows += answers[first+i].RowsAffected
+		}
+	}
+	return err
+}
+
+func (t *transaction) addKeys() {
+	t.add(purposeKeys, engine.Statement{Text: keysAfter}, engine.Statement{Text: keysQuery, Query: true}, engine.Statement{Text: keysGuard})
+}
+
+// stepFunc applies a Go migration in one transaction that is open while the
+// function works.
+func (w *walk) stepFunc(ctx context.Context, s *setPlan, d *done) error {
+	start := time.Now()
+	conn, err := w.store.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	session, err := newSession(ctx, conn)
+	if err != nil {
+		return err
+	}
+	defer session.end()
+	tx := localStore{session, w.wait}
+	if w.place.server != nil {
+		if err := session.exec(ctx, "PRAGMA foreign_keys = OFF"); err != nil {
+			return err
+		}
+	}
+	err = w.wait.retry(ctx, func() error { return session.exec(ctx, "BEGIN IMMEDIATE") })
+	if err != nil {
+		return err
+	}
+	do := func(t *transaction) error {
+		answers, err := tx.do(ctx, t.statements...)
+		if err != nil {
+			return w.committed(t, answers, err)
+		}
+		return nil
+	}
+	before := w.transaction(w.progressOf(d))
+	before.add(purposeKeys, engine.Statement{Text: keysBefore, Optional: true})
+	err = do(before)
+	if err == nil {
+		if d.statements, d.rows, err = callFunc(ctx, session, d.migration.upFunc); err != nil {
+			err = &MigrationError{Err: err}
+		}
+	}
+	after := &transaction{}
+	if err == nil {
+		d.duration = time.Since(start)
+		after.addKeys()
+		w.finish(after, s, statement(writeRecord, d.row()), d.migration)
+		err = do(after)
+	}
+	if err == nil {
+		err = w.wait.retry(ctx, func() error { return session.exec(context.WithoutCancel(ctx), "COMMIT") })
+	}
+	if err != nil {
+		session.exec(context.WithoutCancel(ctx), "ROLLBACK")
+		return err
+	}
+	return w.committed(after, nil, nil)
+}
+
+// stepOutside applies a script statement by statement: in a transaction with
+// its progress where that can be, so that it is not done twice, and outside of
+// any where it must be. What SQLite does only outside can be done twice.
+func (w *walk) stepOutside(ctx context.Context, s *setPlan, d *done) error {
+	start := time.Now()
+	p := w.progressOf(d)
+	statements, err := script.Split(d.migration.scripts.up)
+	if err != nil {
+		return err
+	}
+	for ; p.statements < int64(len(statements)); p.statements++ {
+		st := &statements[p.statements]
+		if st.InTransaction() != "" {
+			if err := w.outside(ctx, st, p); err != nil {
+				return err
+			}
+			continue
+		}
+		after := p
+		after.statements++
+		t := w.transaction(after)
+		t.addScript(st)
+		answers, err := w.answers(ctx, t)
+		if err != nil {
+			w.lease.progress = p
+			return err
+		}
+		if st.Changes() {
+			p.rows += answers[len(answers)-1].RowsAffected
+		}
+	}
+	d.statements, d.rows, d.duration = len(statements), p.rows, time.Since(start)
+	t := w.transaction(p)
+	w.finish(t, s, statement(writeRecord, d.row()), d.migration)
+	return w.commit(ctx, t)
+}
+
+// outside runs one statement outside of a transaction, and keeps the lease while
+// it runs.
+func (w *walk) outside(ctx context.Context, st *script.Statement, p progress) error {
+	if err := w.commit(ctx, w.transaction(p)); err != nil {
+		return err
+	}
+	stop := w.keep(ctx, p)
+	err := w.wait.retry(ctx, func() error {
+		_, err := w.store.Execute(ctx, engine.Statement{Text: st.Text})
+		return err
+	})
+	stop()
+	if err == nil || errors.Is(err, ErrLocked) || w.uncertain(err) && sqliteCode(err) == 0 {
+		return err
+	}
+	return &MigrationError{Line: st.Line, Column: st.Column, Statement: st.Text, Err: err}
+}
+
+// keep renews the lease now and then until stop is called. It does so through a
+// connection of its own; where the statement that runs has locked the database,
+// nobody else can take the lease either.
+func (w *walk) keep(ctx context.Context, p progress) (stop func()) {
+	if w.place.server == nil && w.place.another == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(leaseTime / 3)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			w.renew(ctx, p)
+		}
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+// renew renews the lease as well as it can.
+func (w *walk) renew(ctx context.Context, p progress) {
+	store := w.store
+	if w.place.server == nil {
+		conn, err := w.place.another(ctx)
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		session, err := newSession(ctx, conn)
+		if err != nil {
+			return
+		}
+		defer session.end()
+		store = localStore{session, &waiter{}}
+	}
+	if _, err := store.Transact(ctx, w.lease.fence(p)); err == nil {
+		w.lease.step++
+	}
+}
+
+// stepBatches repeats each statement, in a transaction with its progress, until
+// it changes no row.
+func (w *walk) stepBatches(ctx context.Context, s *setPlan, d *done) error {
+	start := time.Now()
+	m, p := d.migration, w.progressOf(d)
+	statements, err := script.Split(m.scripts.up)
+	if err != nil {
+		return err
+	}
+	checkKeys := m.changesRows()
+	begun := p.rows
+	report := w.tel.progress(ctx, d)
+	for p.statements < int64(len(statements)) {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
+		st := &statements[p.statements]
+		began := time.Now()
+		t := w.transaction(p)
+		if checkKeys && p.statements == 0 && p.rows == 0 {
+			t.add(purposeKeys, engine.Statement{Text: keysBefore, Optional: true})
+		}
+		t.addScript(st)
+		changed := len(t.statements) - 1
+		if st.Changes() {
+			t.add(purposeBooks, engine.Statement{Text: "UPDATE main.migratingsqlite_lease SET rows_affected = rows_affected + changes()"})
+		}
+		answers, err := w.answers(ctx, t)
+		if err != nil {
+			return err
+		}
+		n := answers[changed].RowsAffected
+		if !st.Changes() || n == 0 {
+			p.statements++
+			continue
+		}
+		p.rows += n
+		report(p.rows, p.rows-begun)
+		// Others want to write, too.
+		if err := pause(ctx, min(max(time.Since(began)/4, time.Millisecond), maxPause)); err != nil {
+			return err
+		}
+	}
+	d.statements, d.rows, d.duration = len(statements), p.rows, time.Since(start)
+	t := w.transaction(p)
+	if checkKeys {
+		t.addKeys()
+	}
+	w.finish(t, s, statement(writeRecord, d.row()), m)
+	return w.commit(ctx, t)
+}
+
+// dropLease gives the lease up halfway, as far as that can be done, and leaves a
+// trace of a failed migration.
+func (r *run) dropLease(ctx context.Context, l *lease, failure error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	list := []engine.Statement{l.drop()}
+	var failed *MigrationError
+	if errors.As(failure, &failed) {
+		for _, s := range r.plan.sets {
+			at := slices.IndexFunc(s.pending, func(m Migration) bool { return m.Version == failed.Version && m.Name == failed.Name })
+			if s.set.name == failed.Set && at >= 0 {
+				d := done{set: s.set.name, migration: &s.pending[at], status: statusFailed, err: failed}
+				list = []engine.Statement{l.fence(l.progress), statement(writeRecord, d.row()), l.drop()}
+			}
+		}
+	}
+	if _, err := r.store.Transact(ctx, list...); err == nil && len(list) > 1 {
+		r.plan.traced = true
+	}
+}
