@@ -247,7 +247,9 @@ func (c *Connector) open(ctx context.Context) (driver.Conn, error) {
 // without a goroutine; whatever is in the way, a run deals with it.
 func (c *Connector) look(ctx context.Context) driver.Conn {
 	if c.server() != nil {
-		if ok, err := c.goal.reachedOn(ctx, c.server()); err != nil || !ok {
+		probe, cancel := (&waiter{budget: c.config.timeout}).limit(ctx)
+		defer cancel()
+		if ok, err := c.goal.reachedOn(probe, c.server()); err != nil || !ok {
 			return nil
 		}
 		conn, err := c.passServer(ctx)

@@ -87,13 +87,18 @@ func (g *goal) reachedOn(ctx context.Context, s engine.Server) (bool, error) {
 	if err := answers[0].Err; err != nil {
 		return false, err
 	}
+	return g.metBy(answers[0].Rows), nil
+}
+
+// metBy looks at the rows of stateQuery.
+func (g *goal) metBy(rows [][]driver.Value) bool {
 	met := 0
-	for _, row := range answers[0].Rows {
+	for _, row := range rows {
 		if g.meets(row) {
 			met++
 		}
 	}
-	return met == len(g.sets), nil
+	return met == len(g.sets)
 }
 
 func (g *goal) meets(row []driver.Value) bool {

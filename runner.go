@@ -24,7 +24,9 @@ type run struct {
 	wait   *waiter
 	goal   *goal
 	tel    telemetry
-	plan   *plan // the newest
+	plan   *plan     // the newest
+	began  time.Time // of the request under way, in a run of several transactions
+	unsure *done     // the migration whose answer was lost
 	report report
 }
 
@@ -103,13 +105,54 @@ func (r *run) explain(ctx context.Context, err error) error {
 func (r *run) planOutside(ctx context.Context) error {
 	var answers []engine.Answer
 	err := r.wait.retryIf(ctx, r.passes, func() (err error) {
-		answers, err = r.store.Read(ctx, booksQueries...)
+		answers, err = r.read(ctx, booksQueries...)
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	return r.planFrom(answers)
+}
+
+func (r *run) read(ctx context.Context, queries ...string) (answers []engine.Answer, err error) {
+	err = r.limited(ctx, func(ctx context.Context) error {
+		answers, err = r.store.Read(ctx, queries...)
+		return err
+	})
+	return answers, err
+}
+
+// limited makes a request. A server is not waited for longer than the run may
+// wait.
+func (r *run) limited(ctx context.Context, f func(context.Context) error) error {
+	if r.place.server == nil {
+		return f(ctx)
+	}
+	limit, cancel := r.wait.limit(ctx)
+	defer cancel()
+	err := f(limit)
+	if err != nil && ctx.Err() == nil && limit.Err() != nil {
+		return errNoAnswer
+	}
+	return err
+}
+
+// held reports whether another run has the lease, by reading as little as can
+// be, and whether the database is up to date meanwhile.
+func (r *run) held(ctx context.Context) (held, upToDate bool, err error) {
+	err = r.wait.retryIf(ctx, r.passes, func() error {
+		answers, err := r.read(ctx, stateQuery, leaseQuery)
+		if err != nil {
+			return err
+		}
+		var b books
+		if answers[1].Err == nil && b.readLease(answers[1].Rows) != nil {
+			b = books{} // a plan finds out what is wrong with it
+		}
+		held, upToDate = b.lease.left > 0, r.goal.metBy(answers[0].Rows)
+		return nil
+	})
+	return held, upToDate, err
 }
 
 // passes reports whether it may help to try again later.
@@ -137,7 +180,6 @@ func (r *run) planFrom(answers []engine.Answer) error {
 // several under a lease. While another run has the lease it only reads.
 func (r *run) write(ctx context.Context) error {
 	for {
-		start := time.Now()
 		switch {
 		case r.plan.refusal != nil:
 			return r.plan.refusal
@@ -146,18 +188,27 @@ func (r *run) write(ctx context.Context) error {
 		case r.config.mode == modeCheck:
 			return r.pendingError("_migrate=check forbids to apply that")
 		}
-		err := errHeld
 		if r.plan.lease.left == 0 {
-			err = r.writeNow(ctx)
+			if err := r.writeNow(ctx); !errors.Is(err, errHeld) {
+				return err
+			}
 		}
-		if !errors.Is(err, errHeld) {
-			return err
-		}
+		why := errHeld
 		if r.plan.lease.owner != "" {
-			err = fmt.Errorf("%w: %s", errHeld, r.plan.lease.owner)
+			why = fmt.Errorf("%w: %s", errHeld, r.plan.lease.owner)
 		}
-		if err := r.wait.wait(ctx, start, err); err != nil {
-			return err
+		for held := true; held; {
+			if err := r.wait.wait(ctx, time.Now(), why); err != nil {
+				return err
+			}
+			var upToDate bool
+			var err error
+			if held, upToDate, err = r.held(ctx); err != nil {
+				return err
+			}
+			if upToDate {
+				return errSuperseded
+			}
 		}
 		if err := r.planOutside(ctx); err != nil {
 			return err

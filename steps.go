@@ -19,7 +19,6 @@ func (r *run) inSteps(ctx context.Context) error {
 	l := newLease()
 	thrownOut := 0
 	for {
-		start := time.Now()
 		err := r.take(ctx, l)
 		if err == nil {
 			err = r.walk(ctx, l)
@@ -39,7 +38,7 @@ func (r *run) inSteps(ctx context.Context) error {
 			}
 			fallthrough
 		case errors.Is(err, errLost), isBusy(err), r.uncertain(err):
-			if err := r.wait.wait(ctx, start, err); err != nil {
+			if err := r.wait.wait(ctx, r.began, err); err != nil {
 				r.dropLease(ctx, l, nil)
 				return err
 			}
@@ -60,7 +59,7 @@ func (r *run) uncertain(err error) bool {
 	var unavailable *engine.UnavailableError
 	var migration *MigrationError
 	switch {
-	case r.place.server == nil, errors.As(err, &statement), errors.As(err, &migration):
+	case r.place.server == nil, errors.As(err, &statement), errors.As(err, &migration), sqliteCode(err) != 0:
 		return false
 	case errors.As(err, &unavailable):
 		return !unavailable.Permanent
@@ -80,7 +79,7 @@ func (r *run) take(ctx context.Context, l *lease) error {
 	for _, q := range booksQueries {
 		all = append(all, engine.Statement{Text: q, Query: true})
 	}
-	answers, err := r.store.Transact(ctx, all...)
+	answers, err := r.request(ctx, all)
 	if err != nil {
 		return fmt.Errorf("taking the lease: %w", err)
 	}
@@ -93,6 +92,7 @@ func (r *run) take(ctx context.Context, l *lease) error {
 		return errHeld
 	}
 	l.step, l.progress = b.lease.step, b.lease.progress
+	r.settle()
 	switch {
 	case r.plan.refusal != nil:
 		return r.plan.refusal
@@ -107,6 +107,30 @@ func (r *run) take(ctx context.Context, l *lease) error {
 		r.tel.waited(r.report.LockWait, true)
 	}
 	return r.plan.read()
+}
+
+// settle finds out what has become of a migration whose answer was lost.
+func (r *run) settle() {
+	d := r.unsure
+	if r.unsure = nil; d == nil {
+		return
+	}
+	for _, s := range r.plan.sets {
+		if s.set.name == d.set && !slices.ContainsFunc(s.pending, func(m Migration) bool { return m.Version == d.migration.Version && m.Name == d.migration.Name }) {
+			d.err = nil
+			r.report.Done = append(r.report.Done, *d)
+		}
+	}
+}
+
+// request runs a transaction.
+func (r *run) request(ctx context.Context, statements []engine.Statement) (answers []engine.Answer, err error) {
+	r.began = time.Now()
+	err = r.limited(ctx, func(ctx context.Context) error {
+		answers, err = r.store.Transact(ctx, statements...)
+		return err
+	})
+	return answers, err
 }
 
 // bookkeeping is the driver's own set as statements: it has to be there before
@@ -274,7 +298,7 @@ func (w *walk) commit(ctx context.Context, t *transaction) error {
 }
 
 func (w *walk) answers(ctx context.Context, t *transaction) ([]engine.Answer, error) {
-	answers, err := w.store.Transact(ctx, t.statements...)
+	answers, err := w.request(ctx, t.statements)
 	return answers, w.committed(t, answers, err)
 }
 
@@ -324,6 +348,9 @@ func (w *walk) step(s *setPlan, m *Migration) error {
 	}
 	end()
 	if d.err != nil {
+		if w.uncertain(d.err) {
+			w.unsure = &d
+		}
 		return d.err
 	}
 	w.report.Done = append(w.report.Done, d)
@@ -361,8 +388,10 @@ func (w *walk) stepScript(ctx context.Context, s *setPlan, d *done) error {
 		t.addKeys()
 	}
 	d.statements = len(statements)
+	start := time.Now()
 	w.finish(t, s, statement(writeStep, slices.Delete(d.row(), durationAt, durationAt+1)), m)
 	answers, err := w.answers(ctx, t)
+	w.tel.statements(ctx, d.set, statements, answers, first, start)
 	for i := range statements {
 		if err == nil && statements[i].Changes() {
 			d.rows += answers[first+i].RowsAffected
@@ -379,6 +408,7 @@ func (t *transaction) addKeys() {
 // function works.
 func (w *walk) stepFunc(ctx context.Context, s *setPlan, d *done) error {
 	start := time.Now()
+	w.began = start
 	conn, err := w.store.Connect(ctx)
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"slices"
+	"time"
 
 	"github.com/migratingsqlite/migratingsqlite/internal/engine"
 )
@@ -79,7 +80,9 @@ func (l localStore) do(ctx context.Context, statements ...engine.Statement) ([]e
 		if err := context.Cause(ctx); err != nil {
 			return answers, err
 		}
+		start := time.Now()
 		a, err := l.Execute(ctx, s)
+		a.Duration = time.Since(start)
 		if answers[i] = a; err != nil && !s.Optional {
 			return answers, &engine.StatementError{Index: i, Err: err}
 		}

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/migratingsqlite/migratingsqlite/internal/engine"
+	"github.com/migratingsqlite/migratingsqlite/internal/script"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -258,6 +260,23 @@ func (t *telemetry) statement(ctx context.Context, set, kind, text string) (cont
 	return ctx, func(err error) {
 		fail(span, err)
 		span.End()
+	}
+}
+
+// statements records those of a transaction that is over, one after the other.
+func (t *telemetry) statements(ctx context.Context, set string, list []script.Statement, answers []engine.Answer, first int, start time.Time) {
+	if t.config.trace != traceStatements || set == ownSet {
+		return
+	}
+	for i, st := range list {
+		if first+i >= len(answers) {
+			return
+		}
+		kind := st.Kind.String()
+		_, span := t.tracer.Start(ctx, spanStatement+" "+kind, trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(start),
+			trace.WithAttributes(keySystem.String("sqlite"), keyNamespace.String(t.config.database), keyOperation.String(kind), keyQueryText.String(st.Text)))
+		start = start.Add(answers[first+i].Duration)
+		span.End(trace.WithTimestamp(start))
 	}
 }
 

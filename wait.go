@@ -17,6 +17,8 @@ type waiter struct {
 	pause  time.Duration
 }
 
+var errNoAnswer = errors.New("the server did not answer in time")
+
 // Pauses between two tries: whoever holds the database is most likely doing
 // this very upgrade, in milliseconds or in minutes.
 const (
@@ -51,6 +53,11 @@ func pause(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 	}
 	return context.Cause(ctx)
+}
+
+// limit bounds a request by what is left of the budget, and a second at least.
+func (w *waiter) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, max(w.budget-w.spent, time.Second))
 }
 
 // retry calls f until it does something else than find the database busy.

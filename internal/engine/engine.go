@@ -10,6 +10,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"time"
 )
 
 // A DSN is what is left of a DSN without the driver's own parameters.
@@ -76,6 +77,7 @@ type Statement struct {
 type Answer struct {
 	Rows         [][]driver.Value // nil, int64, float64, string or []byte
 	RowsAffected int64            // by INSERT, UPDATE and DELETE
+	Duration     time.Duration    // as far as it is known
 	Err          error            // of a query, or an optional statement
 }
 
