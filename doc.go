@@ -57,6 +57,30 @@
 // else is breaking, and so is what depends on whether a table was there before
 // a CREATE TABLE IF NOT EXISTS.
 //
+//	-- migratingsqlite: no-transaction
+//
+// is for what cannot be in a transaction, such as VACUUM or PRAGMA journal_mode.
+// Statements that can be in one are, each in its own.
+//
+//	-- migratingsqlite: batch
+//
+// is for changing many rows without keeping other writers out: each statement is
+// repeated, in a short transaction of its own, until it changes no row. It must
+// have a LIMIT and leave out the rows that it has changed:
+//
+//	UPDATE notes SET title = trim(title)
+//	WHERE id IN (SELECT id FROM notes WHERE title <> trim(title) LIMIT 1000)
+//
+// # Several transactions
+//
+// An upgrade with a migration of the last two kinds, and every upgrade of a
+// libSQL server, is more than one transaction: one for each migration, or more.
+// It happens under a lease, a row of the database that others respect and that
+// lasts ten seconds unless it is renewed. Killed at any moment, it is taken over
+// and goes on where it stopped; no statement is done twice but those that cannot
+// be in a transaction. A failure leaves the migrations before it applied, and
+// the error says so. Programs that are running see the schema between two steps.
+//
 // # DSN
 //
 // app.db, file:app.db?…, sqlite:app.db, sqlite3:app.db and :memory: name a
