@@ -99,9 +99,9 @@ func (c *Client) read(ctx context.Context, queries []*stmt, batched bool) ([]out
 	all := make([]step, 0, n)
 	all = append(all, step{Stmt: sqlText(beginRead)})
 	for _, q := range queries {
-		all = append(all, step{ok(0), q})
+		all = append(all, step{wentWell(0), q})
 	}
-	all = append(all, step{ok(0), sqlText(endRead)})
+	all = append(all, step{wentWell(0), sqlText(endRead)})
 
 	r, _, err := c.ask(ctx, func(int) []request {
 		if batched {
@@ -211,11 +211,11 @@ const helper = -2
 // needs went well, and of which statement they are: -1 for BEGIN, the number of
 // statements for COMMIT.
 func transaction(version int, statements []engine.Statement, list []*stmt) (all []step, of []int) {
-	all = []step{{Stmt: sqlText("PRAGMA foreign_keys=OFF")}, {ok(0), sqlText("BEGIN IMMEDIATE")}}
+	all = []step{{Stmt: sqlText("PRAGMA foreign_keys=OFF")}, {wentWell(0), sqlText("BEGIN IMMEDIATE")}}
 	of = []int{-1, -1}
 	last := 1 // the step that must have gone well
 	add := func(i int, s *stmt, optional bool) {
-		on := ok(last)
+		on := wentWell(last)
 		if version >= 3 {
 			on = both(on, inTransaction)
 		}
@@ -238,7 +238,7 @@ func transaction(version int, statements []engine.Statement, list []*stmt) (all 
 		}
 	}
 	add(len(list), sqlText("COMMIT"), false)
-	undo := not(ok(last))
+	undo := not(wentWell(last))
 	if version >= 3 {
 		undo = inTransaction
 	}
@@ -285,11 +285,16 @@ func (c *Client) Execute(ctx context.Context, statement engine.Statement) (engin
 	if err != nil {
 		return engine.Answer{}, err
 	}
-	a := answer(r.Results[0].outcome())
-	if a.Err != nil {
-		return engine.Answer{}, &engine.StatementError{Err: a.Err}
+	o := r.Results[0].outcome()
+	switch e, _ := o.err.(*Error); {
+	case e == nil:
+	case e.Name == "RESPONSE_TOO_LARGE": // it may have written
+		return engine.Answer{}, e
+	default:
+		return engine.Answer{}, &engine.StatementError{Err: e}
 	}
-	return a, nil
+	a := answer(o)
+	return a, a.Err
 }
 
 func answer(o outcome) (a engine.Answer) {

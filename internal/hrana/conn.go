@@ -206,15 +206,13 @@ func (c *conn) IsValid() bool { return c.err == nil }
 
 // Close ends the stream, and the transaction with it, as well as it can.
 func (c *conn) Close() error {
-	if c.baton == "" {
-		return nil
+	c.end(errors.New("the connection was closed"))
+	if c.baton != "" {
+		ctx, cancel := context.WithTimeout(context.Background(), closing)
+		defer cancel()
+		c.c.post(ctx, c.base, c.version, c.baton, []request{closeStream})
+		c.baton = ""
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), closing)
-	defer cancel()
-	baton := c.baton
-	c.baton = ""
-	c.end(errors.New("by Close"))
-	c.c.post(ctx, c.base, c.version, baton, []request{closeStream})
 	return nil
 }
 

@@ -3,6 +3,7 @@ package hrana
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/migratingsqlite/migratingsqlite/internal/engine"
@@ -11,6 +12,9 @@ import (
 // ErrGone: the transaction of a connection has ended, and nothing is run after
 // it.
 var ErrGone = errors.New("the transaction has ended")
+
+// proxied is the code that a replica gives to every error of the primary.
+const proxied = "PROXY_ERROR"
 
 // An Error is what the server says of a statement or a request.
 type Error struct {
@@ -30,7 +34,7 @@ func (e *Error) Code() int {
 		return 1
 	case "TRANSACTION_BUSY":
 		return 5
-	case "PROXY_ERROR": // a replica passes on the primary's text only
+	case proxied:
 		switch {
 		case strings.Contains(e.Message, "constraint failed"):
 			return 19
@@ -79,6 +83,7 @@ func unavailable(err error) error {
 	var (
 		e *Error
 		u *engine.UnavailableError
+		h *httpError
 	)
 	switch {
 	case err == nil || errors.As(err, &u):
@@ -86,11 +91,20 @@ func unavailable(err error) error {
 	case errors.As(err, &e):
 		return &engine.StatementError{Index: -1, Err: err}
 	}
-	return &engine.UnavailableError{Err: err}
+	lasting := errors.As(err, &h) && h.status/100 == 4 && h.status != http.StatusRequestTimeout
+	return &engine.UnavailableError{Permanent: lasting, Err: err}
 }
 
 func (w *wireError) err() error {
 	m := strings.TrimPrefix(w.Message, "error executing a request on the primary: ")
+	if w.Code == proxied {
+		switch m {
+		case "Transaction timed-out":
+			return &Error{"TRANSACTION_TIMEOUT", m}
+		case "Server can't handle additional transactions":
+			return &Error{"TRANSACTION_BUSY", m}
+		}
+	}
 	m = strings.TrimPrefix(m, "SQLite error: ")
 	if rest, ok := strings.CutPrefix(m, "SQL input error: "); ok {
 		m = rest

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -413,6 +414,18 @@ func TestReplicaReadsWhatThePrimaryHas(t *testing.T) {
 	k := connect(t, replica)
 	run(t, k, "BEGIN IMMEDIATE", "INSERT INTO t VALUES (102)", "COMMIT")
 	count(t, c, "t", 52)
+	if testing.Short() {
+		return
+	}
+	k = connect(t, replica)
+	run(t, k, "BEGIN IMMEDIATE")
+	must(t, c, "INSERT INTO t VALUES (103)")
+	for i := range 3 {
+		if _, err := k.ExecContext(t.Context(), "INSERT INTO t VALUES (104)", nil); !IsTimeout(err) || !errors.Is(err, ErrGone) {
+			t.Errorf("%d: %#v", i, err)
+		}
+	}
+	count(t, replica, "t", 53)
 }
 
 func TestConnection(t *testing.T) {
@@ -620,29 +633,28 @@ func TestRivalTakesTheLock(t *testing.T) {
 	})
 	t.Run("batch", func(t *testing.T) {
 		t.Parallel()
-		versions(t, func(t *testing.T, c *Client) {
-			must(t, c, "CREATE TABLE t (x)")
-			slow := `INSERT INTO t SELECT max(i) FROM (WITH RECURSIVE r(i) AS
-				(SELECT 1 UNION ALL SELECT i+1 FROM r WHERE i < 1000000) SELECT i FROM r)`
-			rival := make(chan error, 1)
-			time.AfterFunc(300*time.Millisecond, func() {
-				_, err := c.Execute(context.Background(), engine.Statement{Text: "INSERT INTO t VALUES (2)"})
-				rival <- err
-			})
-			list := statements(strings.Split(strings.Repeat(slow+"#", 200)+"SELECT 1", "#")...)
-			for i := range list {
-				list[i].Optional = i%3 == 1
-			}
-			_, err := c.Transact(t.Context(), list...)
-			var s *engine.StatementError
-			if !errors.As(err, &s) || s.Index < 1 || !IsTimeout(err) {
-				t.Errorf("%#v", err)
-			}
-			if err := <-rival; err != nil {
-				t.Error("rival:", err)
-			}
-			count(t, c, "t", 1)
+		c := client(t, sqldtest.Start(t).URL, "")
+		must(t, c, "CREATE TABLE t (x)")
+		slow := `INSERT INTO t SELECT max(i) FROM (WITH RECURSIVE r(i) AS
+			(SELECT 1 UNION ALL SELECT i+1 FROM r WHERE i < 1000000) SELECT i FROM r)`
+		rival := make(chan error, 1)
+		time.AfterFunc(300*time.Millisecond, func() {
+			_, err := c.Execute(context.Background(), engine.Statement{Text: "INSERT INTO t VALUES (2)"})
+			rival <- err
 		})
+		list := statements(strings.Split(strings.Repeat(slow+"#", 200)+"SELECT 1", "#")...)
+		for i := range list {
+			list[i].Optional = i%3 == 1
+		}
+		_, err := c.Transact(t.Context(), list...)
+		var s *engine.StatementError
+		if !errors.As(err, &s) || s.Index < 1 || !IsTimeout(err) {
+			t.Errorf("%#v", err)
+		}
+		if err := <-rival; err != nil {
+			t.Error("rival:", err)
+		}
+		count(t, c, "t", 1)
 	})
 }
 
@@ -712,7 +724,7 @@ func silent(t *testing.T, token string, err error, c *Client) {
 	if token == "" {
 		return
 	}
-	for _, v := range []any{err, c, *&c} {
+	for _, v := range []any{err, c, []any{c}} {
 		for _, format := range []string{"%v", "%+v", "%#v", "%s"} {
 			if text := fmt.Sprintf(format, v); strings.Contains(text, token) {
 				t.Error(format, "shows the token:", text)
@@ -793,7 +805,6 @@ func TestRestartedServer(t *testing.T) {
 
 func TestCutConnections(t *testing.T) {
 	t.Parallel()
-	s := sqldtest.Start(t)
 	for _, f := range []struct {
 		name  string
 		fault sqldtest.Fault
@@ -807,9 +818,11 @@ func TestCutConnections(t *testing.T) {
 		{"silence after", sqldtest.HangAfter, true, true},
 	} {
 		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			s := sqldtest.Start(t)
 			p := sqldtest.NewProxy(t, s.URL)
 			direct, c := client(t, s.URL, ""), client(t, p.URL, "")
-			must(t, direct, "DROP TABLE IF EXISTS t", "CREATE TABLE t (x)")
+			must(t, direct, "CREATE TABLE t (x)")
 			// The connection is one that was used before.
 			one(t, c, "SELECT 1")
 			p.Fault(func(int, sqldtest.Request) sqldtest.Fault { return f.fault })
@@ -852,7 +865,7 @@ func TestCutConnections(t *testing.T) {
 				return err
 			})
 			call("BEGIN", true, func(ctx context.Context) error {
-				_, err := connect(t, c).ExecContext(ctx, "BEGIN IMMEDIATE", nil)
+				_, err := connect(t, c).ExecContext(ctx, "BEGIN", nil)
 				return err
 			})
 			want := int64(0)
@@ -878,6 +891,46 @@ func TestCutConnections(t *testing.T) {
 			count(t, c, "t", want)
 		})
 	}
+}
+
+func TestAnswersThatCannotBeSent(t *testing.T) {
+	t.Parallel()
+	versions(t, func(t *testing.T, c *Client) {
+		must(t, c, "CREATE TABLE t (x)")
+		for _, q := range []string{
+			"SELECT CAST(x'ff' AS TEXT)",
+			"SELECT hex(zeroblob(6000000))",
+			"WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM r WHERE i < 20) SELECT hex(zeroblob(500000)) FROM r",
+		} {
+			if a, err := c.Transact(t.Context(), statements("INSERT INTO t VALUES (1)", q, "INSERT INTO t VALUES (2)")...); err == nil {
+				t.Error(q, len(a))
+			}
+			if a, err := c.Read(t.Context(), "SELECT 1", q); err == nil && a[1].Err == nil {
+				t.Error(q, len(a))
+			}
+			k := connect(t, c)
+			run(t, k, "BEGIN IMMEDIATE", "INSERT INTO t VALUES (3)")
+			if _, err := k.ExecContext(t.Context(), q, nil); err == nil {
+				t.Error(q)
+			}
+			k.Close()
+		}
+		count(t, c, "t", 0)
+	})
+}
+
+func TestManyAndLargeStatements(t *testing.T) {
+	t.Parallel()
+	c := client(t, sqldtest.Start(t).URL, "")
+	list := statements("CREATE TABLE t (x)")
+	for range 2000 {
+		list = append(list, engine.Statement{Text: "INSERT INTO t VALUES (?)", Args: []driver.Value{strings.Repeat("x", 8000)}})
+	}
+	list = append(list, engine.Statement{Text: "INSERT INTO t VALUES ('" + strings.Repeat("y", 1<<20) + "')"})
+	if _, err := c.Transact(t.Context(), list...); err != nil {
+		t.Fatal(err)
+	}
+	count(t, c, "t", 2001)
 }
 
 func TestContextsEndAtOnce(t *testing.T) {
@@ -933,7 +986,15 @@ func TestStreamGoesOnWhereTheServerSays(t *testing.T) {
 
 	// The token does not leave encryption.
 	tokens = nil
-	tls := httptest.NewTLSServer(through(s.URL, nil, move))
+	tls := httptest.NewUnstartedServer(through(s.URL, func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.ProtoMajor != 2 {
+			t.Error(r.Proto)
+		}
+		return false
+	}, move))
+	tls.EnableHTTP2 = true
+	tls.Config.ErrorLog = log.New(io.Discard, "", 0)
+	tls.StartTLS()
 	defer tls.Close()
 	c = client(t, tls.URL, "secret-token")
 	c.transport.TLSClientConfig = tls.Client().Transport.(*http.Transport).TLSClientConfig
@@ -947,7 +1008,7 @@ func TestStreamGoesOnWhereTheServerSays(t *testing.T) {
 	if len(tokens) > 0 {
 		t.Error(tokens)
 	}
-	count(t, c, "t", 1)
+	count(t, c, "t", 1) // by HTTP/2
 
 	c = client(t, tls.URL, "secret-token") // does not know the certificate
 	_, err := c.Read(t.Context(), "SELECT 1")
@@ -981,6 +1042,9 @@ func TestServersTextDoesNotShowTheToken(t *testing.T) {
 				var u *engine.UnavailableError
 				unavailable := errors.As(err, &u)
 				if write := i == 1 || i == 2; unavailable != (!write || status/100 == 4 && status != 400) {
+					t.Error(status, i, err)
+				}
+				if unavailable && u.Permanent != (status/100 == 4 && status != 429) {
 					t.Error(status, i, err)
 				}
 			}

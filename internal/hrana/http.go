@@ -85,10 +85,9 @@ func (c *Client) ask(ctx context.Context, requests func(version int) []request) 
 	}
 	r, err := c.post(ctx, c.base, v, "", requests(v))
 	if errors.Is(err, errVersion) && v == 3 {
-		var again error
-		if r, again = c.post(ctx, c.base, 2, "", requests(2)); !errors.Is(again, errVersion) {
+		v = 2
+		if r, err = c.post(ctx, c.base, v, "", requests(v)); err == nil {
 			c.old.Store(true)
-			return r, 2, again
 		}
 	}
 	return r, v, err
@@ -186,9 +185,18 @@ func (c *Client) refusal(resp *http.Response, baton string) error {
 	case code != "":
 		return &Error{code, text}
 	default:
-		return fmt.Errorf("%s answered HTTP %d%s", host, status, said)
+		return &httpError{status, fmt.Sprintf("%s answered HTTP %d%s", host, status, said)}
 	}
 }
+
+// An httpError leaves open what has happened, unless the request changes
+// nothing.
+type httpError struct {
+	status int
+	text   string
+}
+
+func (e *httpError) Error() string { return e.text }
 
 // quiet is an error without a text.
 type quiet struct{ error }
@@ -208,8 +216,8 @@ func (c *Client) errorText(resp *http.Response) (code, text string) {
 	case strings.HasPrefix(resp.Header.Get("Content-Type"), "text/plain"):
 		text, _, _ = strings.Cut(strings.TrimSpace(string(body)), "\n")
 	}
-	if len(text) > 500 {
-		text = text[:500] + "..."
+	if text = c.redact(text); len(text) > 500 {
+		text = strings.ToValidUTF8(text[:500], "") + "..."
 	}
-	return code, c.redact(text)
+	return code, text
 }

@@ -69,7 +69,7 @@ var (
 	inTransaction = not(&cond{Type: "is_autocommit"}) // since version 3
 )
 
-func ok(i int) *cond            { return &cond{Type: "ok", Step: &i} }
+func wentWell(i int) *cond      { return &cond{Type: "ok", Step: &i} }
 func not(c *cond) *cond         { return &cond{Type: "not", Cond: c} }
 func both(a, b *cond) *cond     { return &cond{Type: "and", Conds: []*cond{a, b}} }
 func execute(s *stmt) request   { return request{Type: "execute", Stmt: s} }
