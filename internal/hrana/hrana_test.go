@@ -1,6 +1,7 @@
 package hrana
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -601,6 +602,44 @@ func TestCloseEndsTheTransaction(t *testing.T) {
 			t.Error("a closed connection works")
 		}
 	})
+}
+
+// The server says nothing of the transaction's end before the next statement.
+func TestNothingRunsOutsideOfTheTransaction(t *testing.T) {
+	t.Parallel()
+	s := sqldtest.Start(t)
+	meddler := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var p struct {
+			Baton    any   `json:"baton"`
+			Requests []any `json:"requests"`
+		}
+		json.NewDecoder(r.Body).Decode(&p)
+		p.Requests = append([]any{execute(sqlText("ROLLBACK"))}, p.Requests...)
+		body, _ := json.Marshal(p)
+		resp, err := http.Post(s.URL+r.URL.Path, "application/json", bytes.NewReader(body))
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		defer resp.Body.Close()
+		var a map[string]any
+		json.NewDecoder(resp.Body).Decode(&a)
+		a["results"] = a["results"].([]any)[1:]
+		json.NewEncoder(w).Encode(a)
+	}))
+	defer meddler.Close()
+	c := client(t, s.URL, "")
+	must(t, c, "CREATE TABLE t (x)")
+	for _, text := range []string{"INSERT INTO t VALUES (2)", "INSERT INTO t VALUES (2) RETURNING x", "COMMIT"} {
+		k := connect(t, c)
+		run(t, k, "BEGIN IMMEDIATE", "INSERT INTO t VALUES (1)")
+		k.base = meddler.URL
+		for range 2 {
+			if _, err := k.ExecContext(t.Context(), text, nil); !errors.Is(err, ErrGone) {
+				t.Error(text, err)
+			}
+		}
+		count(t, c, "t", 0)
+	}
 }
 
 func TestRivalTakesTheLock(t *testing.T) {
