@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/migratingsqlite/migratingsqlite/internal/engine"
 )
@@ -151,10 +152,7 @@ func (c *Client) Transact(ctx context.Context, statements ...engine.Statement) (
 			err = c.transact(ctx, statements, list, answers)
 		}
 	}
-	if err != nil {
-		return nil, err
-	}
-	return answers, nil
+	return answers, err
 }
 
 // transact sends the statements, but for those that are nil, and fills answers.
@@ -173,7 +171,7 @@ func (c *Client) transact(ctx context.Context, statements []engine.Statement, li
 	out, err := r.Results[0].batch(len(all))
 	if err != nil {
 		var e *Error
-		if errors.As(err, &e) && (IsTimeout(err) || e.Name == "TRANSACTION_BUSY") {
+		if errors.As(err, &e) && (errors.Is(err, engine.ErrThrownOut) || e.Name == "TRANSACTION_BUSY") {
 			return &engine.StatementError{Index: -1, Err: err}
 		}
 		return err
@@ -303,6 +301,7 @@ func answer(o outcome) (a engine.Answer) {
 		a.Err = o.err
 	case o.res != nil:
 		a.RowsAffected = o.res.Affected
+		a.Duration = time.Duration(o.res.Milliseconds * float64(time.Millisecond))
 		a.Rows, a.Err = o.res.rows()
 	}
 	return a

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/migratingsqlite/migratingsqlite/internal/engine"
 	"github.com/migratingsqlite/migratingsqlite/internal/script"
 )
 
@@ -133,7 +134,7 @@ func (c *conn) judge2(st script.Statement, r *reply) (*stmtResult, error) {
 	switch {
 	case o.err != nil && c.tx:
 		c.failed = o.err
-		if IsTimeout(o.err) {
+		if errors.Is(o.err, engine.ErrThrownOut) {
 			return nil, c.end(o.err)
 		}
 	case o.err != nil:

@@ -62,12 +62,10 @@ var codes = map[string]int{
 	"RANGE": 25, "NOTADB": 26,
 }
 
-// IsTimeout reports whether the server ended a transaction because it took too
-// long: another client wanted the lock, or nothing was said for too long.
-// Nothing of the transaction was committed.
-func IsTimeout(err error) bool {
-	var e *Error
-	return errors.As(err, &e) && (e.Name == "TRANSACTION_TIMEOUT" || e.Name == "STREAM_EXPIRED")
+// Is reports whether the target is [engine.ErrThrownOut] and the server says
+// that: another client wanted the lock, or nothing was said for too long.
+func (e *Error) Is(target error) bool {
+	return target == engine.ErrThrownOut && (e.Name == "TRANSACTION_TIMEOUT" || e.Name == "STREAM_EXPIRED")
 }
 
 // unread reports whether a request failed because the server could not make

@@ -422,7 +422,7 @@ func TestReplicaReadsWhatThePrimaryHas(t *testing.T) {
 	run(t, k, "BEGIN IMMEDIATE")
 	must(t, c, "INSERT INTO t VALUES (103)")
 	for i := range 3 {
-		if _, err := k.ExecContext(t.Context(), "INSERT INTO t VALUES (104)", nil); !IsTimeout(err) || !errors.Is(err, ErrGone) {
+		if _, err := k.ExecContext(t.Context(), "INSERT INTO t VALUES (104)", nil); !errors.Is(err, engine.ErrThrownOut) || !errors.Is(err, ErrGone) {
 			t.Errorf("%d: %#v", i, err)
 		}
 	}
@@ -659,7 +659,7 @@ func TestRivalTakesTheLock(t *testing.T) {
 				t.Error("the rival waited for", d)
 			}
 			_, err := k.ExecContext(t.Context(), "INSERT INTO t VALUES (3)", nil)
-			if !IsTimeout(err) || !errors.Is(err, ErrGone) {
+			if !errors.Is(err, engine.ErrThrownOut) || !errors.Is(err, ErrGone) {
 				t.Errorf("%#v", err)
 			}
 			for _, s := range []string{"INSERT INTO t VALUES (4)", "COMMIT", "BEGIN", "ROLLBACK"} {
@@ -687,7 +687,7 @@ func TestRivalTakesTheLock(t *testing.T) {
 		}
 		_, err := c.Transact(t.Context(), list...)
 		var s *engine.StatementError
-		if !errors.As(err, &s) || s.Index < 1 || !IsTimeout(err) {
+		if !errors.As(err, &s) || s.Index < 1 || !errors.Is(err, engine.ErrThrownOut) {
 			t.Errorf("%#v", err)
 		}
 		if err := <-rival; err != nil {

@@ -105,6 +105,8 @@ type stmtResult struct {
 	Rows     [][]cell `json:"rows"`
 	Affected int64    `json:"affected_row_count"`
 	RowID    string   `json:"last_insert_rowid"`
+
+	Milliseconds float64 `json:"query_duration_ms"`
 }
 
 // A cell is a value of a row. It is decoded late, when it is known what the
