@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"unsafe"
 
+	"github.com/migratingsqlite/migratingsqlite/internal/near"
 	"github.com/migratingsqlite/migratingsqlite/internal/script"
 	"github.com/migratingsqlite/migratingsqlite/internal/source"
 )
@@ -315,7 +316,7 @@ func (s *Set) check(m *Migration, buf *[]byte) error {
 			said = statedBreaking
 		case d.Word != "compatible":
 			words := []string{"compatible", "breaking"}
-			err = fmt.Errorf("unknown directive %s; did you mean %s?", quote(d.Word), nearest(d.Word, words))
+			err = fmt.Errorf("unknown directive %s; did you mean %s?", quote(d.Word), near.Word(d.Word, words))
 		}
 		if err == nil && d.Args != "" {
 			err = fmt.Errorf("the directive %s takes nothing after it", d.Word)
