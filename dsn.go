@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/migratingsqlite/migratingsqlite/internal/engine"
+	"github.com/migratingsqlite/migratingsqlite/internal/near"
 )
 
 // The values of parameters that take one of a few words.
@@ -174,10 +175,10 @@ func parseVersion(v string) (int64, error) {
 func (c *config) setParameter(name, value string) error {
 	p, ok := parameters[name]
 	if !ok {
-		return fmt.Errorf("unknown parameter %s; did you mean %s?", quote(name), nearest(name, keys(parameters)))
+		return fmt.Errorf("unknown parameter %s; did you mean %s?", quote(name), near.Word(name, keys(parameters)))
 	}
 	if p.values != nil && !slices.Contains(p.values, value) {
-		return fmt.Errorf("%s=%s: wants one of %s; did you mean %s?", name, quote(value), strings.Join(p.values, ", "), nearest(value, p.values))
+		return fmt.Errorf("%s=%s: wants one of %s; did you mean %s?", name, quote(value), strings.Join(p.values, ", "), near.Word(value, p.values))
 	}
 	if err := p.set(c, value); err != nil {
 		return fmt.Errorf("%s=%s: %w", name, quote(value), err)
@@ -576,35 +577,4 @@ func keys[V any](m map[string]V) []string {
 	}
 	slices.Sort(names)
 	return names
-}
-
-// nearest returns the word that takes the fewest edits to get to (the
-// Levenshtein distance).
-func nearest(word string, words []string) string {
-	best, bestDistance := "", math.MaxInt
-	if len(word) > 40 {
-		word = word[:40]
-	}
-	for _, w := range words {
-		row := make([]int, len(w)+1)
-		for j := range row {
-			row[j] = j
-		}
-		for i := range len(word) {
-			diagonal := row[0]
-			row[0] = i + 1
-			for j := range len(w) {
-				substitute := diagonal
-				if word[i] != w[j] {
-					substitute++
-				}
-				diagonal = row[j+1]
-				row[j+1] = min(substitute, row[j]+1, row[j+1]+1)
-			}
-		}
-		if row[len(w)] < bestDistance {
-			best, bestDistance = w, row[len(w)]
-		}
-	}
-	return best
 }

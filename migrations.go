@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"unsafe"
 
+	"github.com/migratingsqlite/migratingsqlite/internal/near"
 	"github.com/migratingsqlite/migratingsqlite/internal/script"
 	"github.com/migratingsqlite/migratingsqlite/internal/source"
 )
@@ -332,7 +333,7 @@ func (s *Set) check(m *Migration, buf *[]byte) error {
 		case !d.Leading:
 			why = errors.New("a directive must come before the first statement")
 		case !known:
-			why = fmt.Errorf("unknown directive %s; did you mean %s?", quote(d.Word), nearest(d.Word, keys(directives)))
+			why = fmt.Errorf("unknown directive %s; did you mean %s?", quote(d.Word), near.Word(d.Word, keys(directives)))
 		case d.Args != "":
 			why = fmt.Errorf("the directive %s takes nothing after it", d.Word)
 		case m.compatible*says.compatible != 0 && m.compatible != says.compatible:

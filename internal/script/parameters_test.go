@@ -1,0 +1,46 @@
+package script
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestParameters(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		want []string
+	}{
+		{"SELECT 1", nil},
+		{"SELECT ?, ?", []string{"", ""}},
+		{"SELECT :a, @a, $a, :a", []string{":a", "@a", "$a"}},
+		{"SELECT ?3, ?, ?1", []string{"", "", "", ""}},
+		{"SELECT :a, ?, :b", []string{":a", "", ":b"}},
+		{`SELECT '?', "?", [?], -- ?` + "\n /* ? */ `:a`, x$b, 'it''s ?'", nil},
+		{"SELECT $a::b(c?), ?2", []string{"$a::b(c?)", ""}},
+		{"INSERT INTO t VALUES (?,:é)", []string{"", ":é"}},
+	} {
+		if got, ok := Parameters(c.text); !ok || !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q %v, want %q", c.text, got, ok, c.want)
+		}
+	}
+	for _, text := range []string{"SELECT ?0", "SELECT ?32767", "SELECT ?99999999999999999999"} {
+		if got, ok := Parameters(text); ok {
+			t.Errorf("%s: %d parameters", text, len(got))
+		}
+	}
+}
+
+func TestReturning(t *testing.T) {
+	for text, want := range map[string]bool{
+		"INSERT INTO t VALUES (1) RETURNING id":     true,
+		"insert into t values (1)\nreturning*":      true,
+		"INSERT INTO t VALUES ('RETURNING')":        false,
+		"INSERT INTO t VALUES (1) -- RETURNING":     false,
+		`UPDATE t SET "returning" = 1`:              false,
+		"UPDATE returning_ SET a = 1 /*returning*/": false,
+	} {
+		if got := Returning(text); got != want {
+			t.Errorf("%s: %v", text, got)
+		}
+	}
+}
