@@ -22,7 +22,8 @@ type plan struct {
 // setPlan is the part of one set.
 type setPlan struct {
 	set        *Set
-	version    int64 // the newest that the database has
+	from       int64 // the newest version that the database had before the run
+	version    int64 // the newest that it has, of what is committed
 	target     []Migration
 	records    []record    // of this set, by version
 	baseline   []Migration // to be recorded as being there
@@ -174,6 +175,7 @@ func planSet(c *config, b *books, set *Set) (s setPlan, refusals []error) {
 			missing = append(missing, r.String())
 		}
 	}
+	s.from = s.version
 	if len(missing) > 0 {
 		refusals = append(refusals, refuse(ErrMissing, "%s is applied but not among the program's migrations, although newer ones are; put the file back as it was", strings.Join(missing, ", ")))
 	}
@@ -181,7 +183,7 @@ func planSet(c *config, b *books, set *Set) (s setPlan, refusals []error) {
 		refusals = append(refusals, err)
 	}
 	if !slices.Contains(b.known(), set.name) && len(b.others) > 0 && c.baselineAt > 0 {
-		s.version = c.baselineAt // other sets may have a history: this one may have been renamed
+		s.from, s.version = c.baselineAt, c.baselineAt // other sets may have a history: this one may have been renamed
 	}
 	var late []string
 	for _, m := range s.target {

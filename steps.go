@@ -103,7 +103,7 @@ func (r *run) take(ctx context.Context, l *lease) error {
 	if r.plan.must() {
 		r.tel.begin(ctx, r.plan)
 		r.tel.plan(r.plan)
-		r.report.LockWait = r.wait.spent
+		r.report.LockWait = r.wait.spent - r.spent
 		r.tel.waited(r.report.LockWait, true)
 	}
 	return r.plan.read()

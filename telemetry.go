@@ -136,7 +136,7 @@ func (t *telemetry) plan(p *plan) {
 		return
 	}
 	s := &p.sets[len(p.sets)-1]
-	t.span.SetAttributes(keySet.String(s.set.name), keyFromVersion.Int64(s.version), keyToVersion.Int64(s.after()), keyPending.Int(p.pending()))
+	t.span.SetAttributes(keySet.String(s.set.name), keyFromVersion.Int64(s.from), keyToVersion.Int64(s.after()), keyPending.Int(p.pending()))
 	if len(t.config.sets) > 1 {
 		t.span.SetAttributes(keySets.StringSlice(setNames(t.config.sets)))
 	}
@@ -171,7 +171,7 @@ func (t *telemetry) end(outcome string, p *plan, r *report, err error) {
 	attrs := []slog.Attr{slog.String("database", t.config.database), slog.Duration("duration", elapsed)}
 	for _, s := range p.sets {
 		if s.set.name != ownSet {
-			attrs = append(attrs, slog.Group(s.set.name, "from", s.version, "to", s.after(), "pending", len(s.pending)))
+			attrs = append(attrs, slog.Group(s.set.name, "from", s.from, "to", s.after(), "pending", len(s.pending)))
 		}
 	}
 	var panicked *panicError
