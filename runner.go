@@ -24,9 +24,10 @@ type run struct {
 	wait   *waiter
 	goal   *goal
 	tel    telemetry
-	plan   *plan     // the newest
-	began  time.Time // of the request under way, in a run of several transactions
-	unsure *done     // the migration whose answer was lost
+	plan   *plan         // the newest
+	began  time.Time     // of the request under way, in a run of several transactions
+	unsure *done         // the migration whose answer was lost
+	spent  time.Duration // waited before the run
 	report report
 }
 
@@ -53,7 +54,7 @@ var errSuperseded = errors.New("another connection has upgraded the database")
 // that the connection has been used for more than looking. An error says in what
 // state the database is.
 func (c *config) upgrade(ctx context.Context, p place, w *waiter, g *goal) (rep *report, wrote bool, err error) {
-	r := &run{config: c, place: p, store: p.server, wait: w, goal: g, tel: telemetry{config: c, start: time.Now()}}
+	r := &run{config: c, place: p, store: p.server, wait: w, spent: w.spent, goal: g, tel: telemetry{config: c, start: time.Now()}}
 	if p.server == nil {
 		r.conn, err = newSession(ctx, p.conn)
 		if err != nil {
