@@ -194,13 +194,30 @@ func (c *Conn) ExecContext(ctx context.Context, text string, args []driver.Named
 	if err != nil {
 		return nil, err
 	}
-	var r result
-	for _, st := range list {
+	r, err := c.run(ctx, list, args)
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// run runs statements up to the first that fails.
+func (c *Conn) run(ctx context.Context, list []script.Statement, args []driver.NamedValue) (r result, err error) {
+	for i, st := range list {
 		if r, err = c.exec(ctx, st, args); err != nil {
-			return nil, err
+			return r, again(err, i)
 		}
 	}
 	return r, nil
+}
+
+// again keeps the pool from running a text once more on another connection
+// after some of its statements were run.
+func again(err error, done int) error {
+	if err == driver.ErrBadConn && done > 0 {
+		return &Error{Kind: StreamLost, text: "the connection was lost between two statements"}
+	}
+	return err
 }
 
 // result is that of a statement.
@@ -306,11 +323,9 @@ func (c *Conn) QueryContext(ctx context.Context, text string, args []driver.Name
 	if len(list) == 0 {
 		return noRows{}, nil
 	}
-	last := list[len(list)-1]
-	for _, st := range list[:len(list)-1] {
-		if _, err := c.exec(ctx, st, nil); err != nil {
-			return nil, err
-		}
+	before, last := list[:len(list)-1], list[len(list)-1]
+	if _, err := c.run(ctx, before, nil); err != nil {
+		return nil, err
 	}
 	if last.Text, args, err = bind(last.Text, args); err != nil {
 		return nil, err
@@ -318,7 +333,7 @@ func (c *Conn) QueryContext(ctx context.Context, text string, args []driver.Name
 	r := &rows{conn: c, ctx: ctx}
 	if err := c.call(ctx, func() error { return r.start(last, args) }); err != nil {
 		r.Close() // start may still be running
-		return nil, err
+		return nil, again(err, len(before))
 	}
 	c.note(last)
 	r.fetched = true
