@@ -29,10 +29,11 @@ type Conn struct {
 
 	// No call into C can be stopped, and nothing may be freed under one. What is
 	// to be closed while a call is running waits in later.
-	mu    sync.Mutex
-	calls int
-	later []func()
-	gone  bool // the connection must not be used again
+	mu     sync.Mutex
+	calls  int
+	later  []func()
+	gone   bool // the connection must not be used again
+	closed bool
 }
 
 var (
@@ -69,8 +70,9 @@ func (c *Conn) call(ctx context.Context, f func() error) error {
 	}
 	done := make(chan error, 1)
 	go func() {
-		defer c.end()
-		done <- f()
+		err := f()
+		c.end() // before the caller goes on: what it closes is closed at once
+		done <- err
 	}()
 	select {
 	case err := <-done:
@@ -132,16 +134,21 @@ func (c *Conn) judge(err error) error {
 }
 
 // Close closes the connection, or has it closed by the call that is running.
-// libSQL closes it in the background; an open transaction is rolled back before.
+// libSQL closes it in the background: lest its locks outlive it, a transaction is
+// rolled back before.
 func (c *Conn) Close() error {
 	c.mu.Lock()
-	usable := !c.gone
+	again := c.closed
+	open := c.form == local && (c.inTx || c.gone) // a call that was left alone may have begun one
+	c.gone, c.closed = true, true
 	c.mu.Unlock()
-	if usable && c.inTx && c.form == local {
-		c.rollback()
+	if again {
+		return nil
 	}
-	c.drop()
 	c.afterCalls(func() {
+		if open {
+			c.raw.(driver.ExecerContext).ExecContext(context.Background(), "ROLLBACK", nil)
+		}
 		c.raw.Close()
 		c.release()
 	})
