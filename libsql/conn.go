@@ -1,6 +1,7 @@
 package libsql
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -28,10 +29,11 @@ type Conn struct {
 
 	// No call into C can be stopped, and nothing may be freed under one. What is
 	// to be closed while a call is running waits in later.
-	mu    sync.Mutex
-	calls int
-	later []func()
-	gone  bool // the connection must not be used again
+	mu     sync.Mutex
+	calls  int
+	later  []func()
+	gone   bool // the connection must not be used again
+	closed bool
 }
 
 var (
@@ -68,8 +70,9 @@ func (c *Conn) call(ctx context.Context, f func() error) error {
 	}
 	done := make(chan error, 1)
 	go func() {
-		defer c.end()
-		done <- f()
+		err := f()
+		c.end() // before the caller goes on: what it closes is closed at once
+		done <- err
 	}()
 	select {
 	case err := <-done:
@@ -131,16 +134,21 @@ func (c *Conn) judge(err error) error {
 }
 
 // Close closes the connection, or has it closed by the call that is running.
-// libSQL closes it in the background; an open transaction is rolled back before.
+// libSQL closes it in the background: lest its locks outlive it, a transaction is
+// rolled back before.
 func (c *Conn) Close() error {
 	c.mu.Lock()
-	usable := !c.gone
+	again := c.closed
+	open := c.form == local && (c.inTx || c.gone) // a call that was left alone may have begun one
+	c.gone, c.closed = true, true
 	c.mu.Unlock()
-	if usable && c.inTx && c.form == local {
-		c.rollback()
+	if again {
+		return nil
 	}
-	c.drop()
 	c.afterCalls(func() {
+		if open {
+			c.raw.(driver.ExecerContext).ExecContext(context.Background(), "ROLLBACK", nil)
+		}
 		c.raw.Close()
 		c.release()
 	})
@@ -193,13 +201,30 @@ func (c *Conn) ExecContext(ctx context.Context, text string, args []driver.Named
 	if err != nil {
 		return nil, err
 	}
-	var r result
-	for _, st := range list {
+	r, err := c.run(ctx, list, args)
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// run runs statements up to the first that fails.
+func (c *Conn) run(ctx context.Context, list []script.Statement, args []driver.NamedValue) (r result, err error) {
+	for i, st := range list {
 		if r, err = c.exec(ctx, st, args); err != nil {
-			return nil, err
+			return r, again(err, i)
 		}
 	}
 	return r, nil
+}
+
+// again keeps the pool from running a text once more on another connection
+// after some of its statements were run.
+func again(err error, done int) error {
+	if err == driver.ErrBadConn && done > 0 {
+		return &Error{Kind: StreamLost, text: "the connection was lost between two statements"}
+	}
+	return err
 }
 
 // result is that of a statement.
@@ -213,7 +238,7 @@ func (r result) RowsAffected() (int64, error) { return r.changes, nil }
 
 func (c *Conn) exec(ctx context.Context, st script.Statement, args []driver.NamedValue) (result, error) {
 	var err error
-	if args, err = bind(st.Text, args); err != nil {
+	if st.Text, args, err = bind(st.Text, args); err != nil {
 		return result{}, err
 	}
 	var got result
@@ -305,62 +330,55 @@ func (c *Conn) QueryContext(ctx context.Context, text string, args []driver.Name
 	if len(list) == 0 {
 		return noRows{}, nil
 	}
-	last := list[len(list)-1]
-	for _, st := range list[:len(list)-1] {
-		if _, err := c.exec(ctx, st, nil); err != nil {
-			return nil, err
-		}
+	before, last := list[:len(list)-1], list[len(list)-1]
+	if _, err := c.run(ctx, before, nil); err != nil {
+		return nil, err
 	}
-	if args, err = bind(last.Text, args); err != nil {
+	if last.Text, args, err = bind(last.Text, args); err != nil {
 		return nil, err
 	}
 	r := &rows{conn: c, ctx: ctx}
 	if err := c.call(ctx, func() error { return r.start(last, args) }); err != nil {
 		r.Close() // start may still be running
-		return nil, err
+		return nil, again(err, len(before))
 	}
 	c.note(last)
 	r.fetched = true
 	return r, nil
 }
 
-// bind puts arguments in the order of a statement's parameters: go-libsql binds
-// them by position whatever their names are, and minds neither one too many nor
-// one too few.
-func bind(text string, args []driver.NamedValue) ([]driver.NamedValue, error) {
+// bind puts arguments in the order of a statement's parameters, and numbers in
+// the place of their names: go-libsql binds arguments by position whatever their
+// names are, and minds neither one too many nor one too few.
+func bind(text string, args []driver.NamedValue) (string, []driver.NamedValue, error) {
 	for _, a := range args {
 		if s, ok := a.Value.(string); ok && strings.IndexByte(s, 0) >= 0 {
-			return nil, mistake(fmt.Sprintf("argument %d holds a NUL byte, where libSQL would cut it; store it as a []byte", a.Ordinal))
+			return "", nil, mistake(fmt.Sprintf("argument %d holds a NUL byte, where libSQL would cut it; store it as a []byte", a.Ordinal))
 		}
 	}
-	names, ok := script.Parameters(text)
+	names, text, ok := script.Parameters(text)
 	if !ok {
-		return nil, errParameter
+		return "", nil, errParameter
 	}
 	if len(names) == 0 && len(args) == 0 {
-		return nil, nil
+		return text, nil, nil
 	}
 	bound := make([]driver.NamedValue, len(names))
-	used := 0
+	used := make([]bool, len(args))
 	for i, name := range names {
-		found := false
-		for _, a := range args {
-			if found = a.Name == "" && a.Ordinal == i+1 || a.Name != "" && name != "" && a.Name == name[1:]; found {
-				bound[i] = driver.NamedValue{Ordinal: i + 1, Value: a.Value}
-				used++
-				break
-			}
+		n := slices.IndexFunc(args, func(a driver.NamedValue) bool {
+			return a.Name == "" && a.Ordinal == i+1 || a.Name != "" && name != "" && a.Name == name[1:]
+		})
+		if n < 0 {
+			return "", nil, mistake(fmt.Sprintf("no argument for parameter %d (%s) of %d", i+1, cmp.Or(name, "?"), len(names)))
 		}
-		if !found && name != "" {
-			return nil, mistake("no argument for parameter " + name)
-		} else if !found {
-			return nil, mistake(fmt.Sprintf("no argument for parameter %d of %d", i+1, len(names)))
-		}
+		bound[i] = driver.NamedValue{Ordinal: i + 1, Value: args[n].Value}
+		used[n] = true
 	}
-	if used < len(args) {
-		return nil, mistake(fmt.Sprintf("the statement has %d parameters, and there are %d arguments", len(names), len(args)))
+	if slices.Contains(used, false) {
+		return "", nil, mistake(fmt.Sprintf("the statement has %d parameters, and there are %d arguments", len(names), len(args)))
 	}
-	return bound, nil
+	return text, bound, nil
 }
 
 // Prepare prepares a statement.
@@ -378,7 +396,7 @@ func (c *Conn) PrepareContext(ctx context.Context, text string) (driver.Stmt, er
 	if len(list) > 1 {
 		return nil, mistake(fmt.Sprintf("only one statement can be prepared, and there are %d", len(list)))
 	}
-	names, ok := script.Parameters(text)
+	names, _, ok := script.Parameters(text)
 	if !ok {
 		return nil, errParameter
 	}

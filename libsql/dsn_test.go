@@ -31,7 +31,7 @@ func TestParse(t *testing.T) {
 		"libsql://db.example?tls=1":     {form: remote, url: "https://db.example", host: "db.example"},
 		"http://127.0.0.1:8080":         {form: remote, url: "http://127.0.0.1:8080", host: "127.0.0.1:8080"},
 		"https://[::1]:8080":            {form: remote, url: "https://[::1]:8080", host: "[::1]:8080"},
-		"https://h?authToken=a%2Bb+c":   {form: remote, url: "https://h", host: "h", token: "a+b c"},
+		"https://h?authToken=a%2Bb.c":   {form: remote, url: "https://h", host: "h", token: "a+b.c"},
 		"https://h?authTokenEnv=LIBSQL_TEST_TOKEN&remoteEncryptionKey=K": {form: remote, url: "https://h", host: "h", token: "geheim", far: "K"},
 		"libsql://h?replica=r%20.db&sync=1m&encryptionKeyEnv=LIBSQL_TEST_TOKEN": {form: replica, url: "https://h", host: "h",
 			path: "r .db", sync: time.Minute, key: "geheim"},
@@ -80,6 +80,8 @@ func TestParseRefuses(t *testing.T) {
 		"libsql://h?authToken=geheim&authToken=geheim": "twice",
 		"libsql://h?authToken=geheim&authTokenEnv=X":   "both",
 		"libsql://h?authTokenEnv=LIBSQL_TEST_EMPTY":    "environment variable LIBSQL_TEST_EMPTY is not set",
+		"libsql://h?authToken=geheim%0A":               "cannot have",
+		"libsql://b\u00fccher/geheim":                  "not well-formed",
 		"libsql://h?authTokenEnv=ey.geheim":            "wants the name",
 		"libsql://h?tls=geheim":                        "tls wants",
 		"http://h?tls=1":                               "tls is for libsql://",
@@ -127,6 +129,15 @@ func TestOpenDescribes(t *testing.T) {
 		if (d.Gate != nil) != isLocal || (d.Server == nil) != isLocal || (d.Refresh != nil) != strings.Contains(s, "replica") {
 			t.Errorf("%s: %+v", s, d)
 		}
+	}
+}
+
+func TestMissing(t *testing.T) {
+	if missing == "" {
+		t.Skip("libSQL is there")
+	}
+	if _, err := open(dsn("libsql:app.db")); err == nil || !strings.Contains(err.Error(), "CGO_ENABLED=1") {
+		t.Error(err)
 	}
 }
 
