@@ -258,6 +258,10 @@ const (
 	purposeBooks = "writing the history"
 )
 
+// addRows goes behind a statement of a migration: what it has done counts with
+// it, whether or not the next transaction comes.
+const addRows = "UPDATE main.migratingsqlite_lease SET rows_affected = rows_affected + changes()"
+
 // transaction begins one with its fence.
 func (w *walk) transaction(p progress) *transaction {
 	t := &transaction{}
@@ -483,13 +487,17 @@ func (w *walk) stepOutside(ctx context.Context, s *setPlan, d *done) error {
 		after.statements++
 		t := w.transaction(after)
 		t.addScript(st)
+		changed := len(t.statements) - 1
+		if st.Changes() {
+			t.add(purposeBooks, engine.Statement{Text: addRows})
+		}
 		answers, err := w.answers(ctx, t)
 		if err != nil {
 			w.lease.progress = p
 			return err
 		}
 		if st.Changes() {
-			p.rows += answers[len(answers)-1].RowsAffected
+			p.rows += answers[changed].RowsAffected
 		}
 	}
 	d.statements, d.rows, d.duration = len(statements), p.rows, time.Since(start)
@@ -583,17 +591,22 @@ func (w *walk) stepBatches(ctx context.Context, s *setPlan, d *done) error {
 		}
 		st := &statements[p.statements]
 		began := time.Now()
-		t := w.transaction(p)
+		after := p
+		if !st.Changes() {
+			after.statements++ // it is done once
+		}
+		t := w.transaction(after)
 		if checkKeys && p.statements == 0 && p.rows == 0 {
 			t.add(purposeKeys, engine.Statement{Text: keysBefore, Optional: true})
 		}
 		t.addScript(st)
 		changed := len(t.statements) - 1
 		if st.Changes() {
-			t.add(purposeBooks, engine.Statement{Text: "UPDATE main.migratingsqlite_lease SET rows_affected = rows_affected + changes()"})
+			t.add(purposeBooks, engine.Statement{Text: addRows})
 		}
 		answers, err := w.answers(ctx, t)
 		if err != nil {
+			w.lease.progress = p
 			return err
 		}
 		n := answers[changed].RowsAffected
