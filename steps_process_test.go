@@ -305,3 +305,60 @@ func TestProcessKilledAtEachCommit(t *testing.T) {
 
 // openPlain opens a database through the wrapped driver, which does not wait.
 func openPlain(dsn string) (*sql.DB, error) { return sql.Open("sqlite", dsn) }
+
+// A program of another kind writes all the time, and waits for its turn as
+// programs do.
+func TestOthersWriteBetweenBatches(t *testing.T) {
+	for _, journal := range journals {
+		for _, c := range []struct {
+			name   string
+			stairs stairs
+		}{
+			{"short batches", stairs{n: 7, persons: 60_000, batch: 50, outside: 3, wal: 5, work: 3}},
+			{"long batches", stairs{n: 7, persons: 60_000, batch: 10_000, outside: 3, wal: 5, work: 3}},
+		} {
+			t.Run(journal.name+", "+c.name, func(t *testing.T) {
+				s := newSite(t)
+				s.opens(10*time.Second, journal.params, c.stairs.load(t), migratingsqlite.WithTo(int64(c.stairs.batches()-1)))
+				if c.name == "long batches" {
+					// Each row is much work.
+					s.exec("CREATE TRIGGER much AFTER UPDATE ON person BEGIN UPDATE person SET name = name WHERE id = (SELECT count(*) FROM person WHERE id < 500) + new.id - 499; END")
+				}
+				plain, err := sql.Open("sqlite", s.dsn("_pragma=busy_timeout(1000)"))
+				must(t, err)
+				defer plain.Close()
+				plain.SetMaxOpenConns(1)
+				stop := make(chan struct{})
+				wrote := make(chan int)
+				var longest time.Duration
+				var busy int
+				go func() {
+					n := 0
+					defer func() { wrote <- n }()
+					for {
+						select {
+						case <-stop:
+							return
+						default:
+						}
+						begin := time.Now()
+						if _, err := plain.Exec("INSERT INTO person (name, form) VALUES ('new', abs(random()) % 2)"); err != nil {
+							busy++
+							t.Log(err)
+						}
+						longest = max(longest, time.Since(begin))
+						n++
+						time.Sleep(time.Millisecond)
+					}
+				}()
+				took := s.opens(60*time.Second, journal.params, c.stairs.load(t))
+				close(stop)
+				n := <-wrote
+				t.Logf("an upgrade of %v; %d rows written meanwhile, %d times busy, %v at most for one", took.Round(time.Millisecond), n, busy, longest.Round(time.Millisecond))
+				if busy > 0 {
+					t.Error("others did not get their turn")
+				}
+			})
+		}
+	}
+}
