@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/migratingsqlite/migratingsqlite/internal/engine"
-	"github.com/migratingsqlite/migratingsqlite/internal/script"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -264,7 +263,7 @@ func (t *telemetry) statement(ctx context.Context, set, kind, text string) (cont
 }
 
 // statements records those of a transaction that is over, one after the other.
-func (t *telemetry) statements(ctx context.Context, set string, list []script.Statement, answers []engine.Answer, first int, start time.Time) {
+func (t *telemetry) statements(ctx context.Context, set string, list []guarded, answers []engine.Answer, first int, start time.Time) {
 	if t.config.trace != traceStatements || set == ownSet {
 		return
 	}
