@@ -35,6 +35,10 @@ type progress struct {
 	rows       int64 // affected by them
 }
 
+func (p progress) String() string {
+	return fmt.Sprintf("%d of its statements, %d rows", p.statements, p.rows)
+}
+
 // leaseTime is how long a lease lasts that is not renewed.
 var leaseTime = 10 * time.Second
 
@@ -59,6 +63,18 @@ type leaseRow struct {
 	step         int64
 	left         time.Duration // 0 if it has expired
 	progress     progress
+}
+
+// why is the error of a run that the lease keeps away.
+func (l *leaseRow) why() error {
+	at := ""
+	if p := l.progress; p.version > 0 {
+		at = fmt.Sprintf(", is at migration %d of set %s", p.version, p.set)
+		if p.rows > 0 {
+			at += fmt.Sprintf(" (%d rows)", p.rows)
+		}
+	}
+	return fmt.Errorf("%w (%s)%s", errHeld, l.owner, at)
 }
 
 const leaseQuery = `SELECT owner, token, step,

@@ -207,7 +207,7 @@ func (r *run) write(ctx context.Context) error {
 			if held.left == 0 {
 				break
 			}
-			if err := r.wait.wait(ctx, time.Now(), fmt.Errorf("%w: %s", errHeld, held.owner)); err != nil {
+			if err := r.wait.wait(ctx, time.Now(), held.why()); err != nil {
 				return err
 			}
 		}

@@ -80,7 +80,10 @@ func (r *run) take(ctx context.Context, l *lease) error {
 		all = append(all, engine.Statement{Text: q, Query: true})
 	}
 	answers, err := r.request(ctx, all)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrLocked):
+		return err
+	case err != nil:
 		return fmt.Errorf("taking the lease: %w", err)
 	}
 	b, err := readBooks(answers[taken:])
@@ -195,6 +198,7 @@ type walk struct {
 	lease   *lease
 	opening []engine.Statement // for the first transaction
 	closed  bool               // the last transaction is done
+	rested  time.Time          // when others last had much time to write
 }
 
 // opening is what the first transaction after the lease does: the history of
@@ -204,9 +208,6 @@ func (r *run) opening() (list []engine.Statement) {
 		for i := range s.baseline {
 			d := done{set: s.set.name, migration: &s.baseline[i], status: statusBaseline}
 			list = append(list, statement(writeRecord, d.row()))
-		}
-		if slices.ContainsFunc(s.records, func(r record) bool { return r.status == statusFailed }) {
-			list = append(list, engine.Statement{Text: deleteOverFailures})
 		}
 	}
 	if r.plan.setAppID {
@@ -219,6 +220,9 @@ func (r *run) opening() (list []engine.Statement) {
 func (r *run) closing(l *lease) (list []engine.Statement) {
 	for i := range r.plan.sets {
 		s := &r.plan.sets[i]
+		if slices.ContainsFunc(s.records, func(r record) bool { return r.status == statusFailed }) {
+			list = append(list, engine.Statement{Text: deleteOverFailures})
+		}
 		list = append(list, statement(writeState, []any{s.set.name, s.after(), s.digest}))
 	}
 	return append(list, l.release())
@@ -240,6 +244,7 @@ type transaction struct {
 	statements []engine.Statement
 	script     []*script.Statement // the migration's own ones
 	purpose    []string            // of the others
+	keysAdvice string
 }
 
 func (t *transaction) add(purpose string, list ...engine.Statement) {
@@ -326,7 +331,7 @@ func (w *walk) committed(t *transaction, answers []engine.Answer, err error) err
 	case purpose == purposeFence:
 		return errLost
 	case purpose == purposeKeys:
-		return &MigrationError{Err: fmt.Errorf("it leaves rows that break a foreign key: %s; repair these rows in the migration", text(answers[at.Index-1].Rows[0][0]))}
+		return &MigrationError{Err: fmt.Errorf("it leaves rows that break a foreign key: %s; %s", text(answers[at.Index-1].Rows[0][0]), t.keysAdvice)}
 	}
 	return fmt.Errorf("%s: %w", purpose, at.Err)
 }
@@ -357,6 +362,7 @@ func (w *walk) step(s *setPlan, m *Migration) error {
 		return d.err
 	}
 	w.report.Done = append(w.report.Done, d)
+	w.lease.progress = progress{}
 	w.closed = w.isLast(s, m)
 	s.version = max(s.version, m.Version)
 	return nil
@@ -391,13 +397,13 @@ func (w *walk) stepScript(ctx context.Context, s *setPlan, d *done) error {
 		t.addScript(&statements[i].Statement)
 	}
 	if checkKeys {
-		t.addKeys()
+		t.addKeys(undoneKeys)
 	}
 	d.statements = len(statements)
 	start := time.Now()
 	w.finish(t, s, statement(writeStep, slices.Delete(d.row(), durationAt, durationAt+1)), m)
 	answers, err := w.answers(ctx, t)
-	w.tel.statements(ctx, d.set, statements, answers, first, start)
+	w.tel.statements(ctx, d.set, statements, answers, first, start, err)
 	for i := range statements {
 		if err == nil && statements[i].Changes() {
 			d.rows += answers[first+i].RowsAffected
@@ -406,7 +412,14 @@ func (w *walk) stepScript(ctx context.Context, s *setPlan, d *done) error {
 	return err
 }
 
-func (t *transaction) addKeys() {
+// What to do about rows that a migration leaves and that break a foreign key.
+const (
+	undoneKeys   = "repair these rows in the migration"
+	halfDoneKeys = "what it did before is committed, and its text must stay as it is: repair these rows in the database, then open it again"
+)
+
+func (t *transaction) addKeys(advice string) {
+	t.keysAdvice = advice
 	t.add(purposeKeys, engine.Statement{Text: keysAfter}, engine.Statement{Text: keysQuery, Query: true}, engine.Statement{Text: keysGuard})
 }
 
@@ -454,7 +467,7 @@ func (w *walk) stepFunc(ctx context.Context, s *setPlan, d *done) error {
 	after := &transaction{}
 	if err == nil {
 		d.duration = time.Since(start)
-		after.addKeys()
+		after.addKeys(undoneKeys)
 		w.finish(after, s, statement(writeRecord, d.row()), d.migration)
 		err = do(after)
 	}
@@ -478,6 +491,7 @@ func (w *walk) stepOutside(ctx context.Context, s *setPlan, d *done) error {
 	if err != nil {
 		return err
 	}
+	checkKeys := slices.ContainsFunc(statements, func(st guarded) bool { return st.InTransaction() == "" && st.ChangesRows() })
 	for ; p.statements < int64(len(statements)); p.statements++ {
 		if skip, err := w.skips(ctx, &statements[p.statements], w.store.Read); err != nil {
 			return err
@@ -485,29 +499,45 @@ func (w *walk) stepOutside(ctx context.Context, s *setPlan, d *done) error {
 			continue
 		}
 		st := &statements[p.statements].Statement
-		if st.InTransaction() != "" {
-			if err := w.outside(ctx, st, p); err != nil {
-				return err
-			}
-			continue
+		after, outside := p, st.InTransaction() != ""
+		if !outside {
+			after.statements++
 		}
-		after := p
-		after.statements++
 		t := w.transaction(after)
-		t.addScript(st)
-		changed := len(t.statements) - 1
-		t.add(purposeFence, w.lease.renew(st.Changes()))
-		answers, err := w.answers(ctx, t)
-		if err != nil {
+		if checkKeys && p.statements == 0 {
+			t.add(purposeKeys, engine.Statement{Text: keysBefore, Optional: true})
+		}
+		stCtx, end := w.tel.statement(ctx, d.set, st.Kind.String(), st.Text)
+		if outside {
+			err = w.commit(ctx, t)
+			if err == nil {
+				err = w.outside(stCtx, st, p)
+			}
+		} else {
+			t.addScript(st)
+			changed := len(t.statements) - 1
+			t.add(purposeFence, w.lease.renew(st.Changes()))
+			var answers []engine.Answer
+			if answers, err = w.answers(stCtx, t); err == nil && st.Changes() {
+				p.rows += answers[changed].RowsAffected
+			}
+		}
+		if end(err); err != nil {
 			w.lease.progress = p
 			return err
 		}
-		if st.Changes() {
-			p.rows += answers[changed].RowsAffected
+	}
+	if w.place.server == nil {
+		// It may have turned them on, and the next ones count on that they are off.
+		if err := w.conn.exec(ctx, "PRAGMA foreign_keys = OFF"); err != nil {
+			return err
 		}
 	}
 	d.statements, d.rows, d.duration = len(statements), p.rows, time.Since(start)
 	t := w.transaction(p)
+	if checkKeys {
+		t.addKeys(halfDoneKeys)
+	}
 	w.finish(t, s, statement(writeRecord, d.row()), d.migration)
 	return w.commit(ctx, t)
 }
@@ -515,9 +545,6 @@ func (w *walk) stepOutside(ctx context.Context, s *setPlan, d *done) error {
 // outside runs one statement outside of a transaction, and keeps the lease while
 // it runs.
 func (w *walk) outside(ctx context.Context, st *script.Statement, p progress) error {
-	if err := w.commit(ctx, w.transaction(p)); err != nil {
-		return err
-	}
 	stop := w.keep(ctx, p)
 	err := w.wait.retry(ctx, func() error {
 		_, err := w.store.Execute(ctx, engine.Statement{Text: st.Text})
@@ -598,62 +625,64 @@ func (w *walk) stepBatches(ctx context.Context, s *setPlan, d *done) error {
 		return err
 	}
 	checkKeys := m.changesRows()
-	begun, rested := p.rows, start
-	report := w.tel.progress(ctx, d)
-	for p.statements < int64(len(statements)) {
-		if err := context.Cause(ctx); err != nil {
-			return err
-		}
+	begun, report := p.rows, w.tel.progress(ctx, d)
+	w.rested = start
+	for ; p.statements < int64(len(statements)); p.statements++ {
 		if skip, err := w.skips(ctx, &statements[p.statements], w.store.Read); err != nil {
 			return err
 		} else if skip {
-			p.statements++
 			continue
 		}
 		st := &statements[p.statements].Statement
-		began := time.Now()
-		after := p
-		if !st.Changes() {
-			after.statements++ // it is done once
+		stCtx, end := w.tel.statement(ctx, d.set, st.Kind.String(), st.Text)
+		for more := true; more && err == nil; {
+			more, err = w.batch(stCtx, st, &p, checkKeys && p.statements == 0 && p.rows == 0)
+			if more {
+				report(p.rows, p.rows-begun)
+			}
 		}
-		t := w.transaction(after)
-		if checkKeys && p.statements == 0 && p.rows == 0 {
-			t.add(purposeKeys, engine.Statement{Text: keysBefore, Optional: true})
-		}
-		t.addScript(st)
-		changed := len(t.statements) - 1
-		t.add(purposeFence, w.lease.renew(st.Changes()))
-		answers, err := w.answers(ctx, t)
-		if err != nil {
+		if end(err); err != nil {
 			w.lease.progress = p
 			return err
-		}
-		n := answers[changed].RowsAffected
-		if !st.Changes() || n == 0 {
-			p.statements++
-			continue
-		}
-		p.rows += n
-		report(p.rows, p.rows-begun)
-		// Others want to write, too.
-		took, rest := time.Since(began), time.Millisecond
-		if time.Since(rested)+took > workTime {
-			rest = restTime
-		}
-		if err := pause(ctx, max(rest, min(took/8, maxPause))); err != nil {
-			return err
-		}
-		if rest == restTime {
-			rested = time.Now()
 		}
 	}
 	d.statements, d.rows, d.duration = len(statements), p.rows, time.Since(start)
 	t := w.transaction(p)
 	if checkKeys {
-		t.addKeys()
+		t.addKeys(halfDoneKeys)
 	}
 	w.finish(t, s, statement(writeRecord, d.row()), m)
 	return w.commit(ctx, t)
+}
+
+// batch runs a statement once, and then lets others write. It reports whether the
+// statement is to be run again.
+func (w *walk) batch(ctx context.Context, st *script.Statement, p *progress, first bool) (more bool, err error) {
+	start := time.Now()
+	after := *p
+	if !st.Changes() {
+		after.statements++ // it is done once
+	}
+	t := w.transaction(after)
+	if first {
+		t.add(purposeKeys, engine.Statement{Text: keysBefore, Optional: true})
+	}
+	t.addScript(st)
+	changed := len(t.statements) - 1
+	t.add(purposeFence, w.lease.renew(st.Changes()))
+	answers, err := w.answers(ctx, t)
+	if err != nil || !st.Changes() || answers[changed].RowsAffected == 0 {
+		return false, err
+	}
+	p.rows += answers[changed].RowsAffected
+	took := time.Since(start)
+	if time.Since(w.rested)+took > workTime {
+		err = pause(ctx, restTime)
+		w.rested = time.Now()
+	} else {
+		err = pause(ctx, max(time.Millisecond, min(took/8, maxPause)))
+	}
+	return true, err
 }
 
 // dropLease gives the lease up halfway, as far as that can be done, and leaves a
@@ -672,6 +701,7 @@ func (r *run) dropLease(ctx context.Context, l *lease, failure error) {
 			}
 		}
 	}
+	r.plan.lease.progress = l.progress // says the error
 	store := r.store
 	if r.place.server == nil {
 		store = localStore{r.conn, &waiter{budget: 500 * time.Millisecond}}

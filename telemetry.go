@@ -262,18 +262,27 @@ func (t *telemetry) statement(ctx context.Context, set, kind, text string) (cont
 	}
 }
 
-// statements records those of a transaction that is over, one after the other.
-func (t *telemetry) statements(ctx context.Context, set string, list []guarded, answers []engine.Answer, first int, start time.Time) {
+// statements records those of a transaction that is over, one after the other,
+// up to the one that failed.
+func (t *telemetry) statements(ctx context.Context, set string, list []guarded, answers []engine.Answer, first int, start time.Time, err error) {
 	if t.config.trace != traceStatements || set == ownSet {
 		return
 	}
+	var failed *engine.StatementError
+	errors.As(err, &failed)
 	for i, st := range list {
-		if first+i >= len(answers) {
+		fails := failed != nil && failed.Index == first+i
+		if first+i >= len(answers) && !fails {
 			return
 		}
 		kind := st.Kind.String()
 		_, span := t.tracer.Start(ctx, spanStatement+" "+kind, trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(start),
 			trace.WithAttributes(keySystem.String("sqlite"), keyNamespace.String(t.config.database), keyOperation.String(kind), keyQueryText.String(st.Text)))
+		if fails {
+			fail(span, failed.Err)
+			span.End()
+			return
+		}
 		start = start.Add(answers[first+i].Duration)
 		span.End(trace.WithTimestamp(start))
 	}

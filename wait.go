@@ -44,6 +44,9 @@ func (w *waiter) wait(ctx context.Context, start time.Time, cause error) error {
 	if left <= 0 && !isBusy(cause) && !errors.Is(cause, errHeld) && !errors.Is(cause, errLost) {
 		return fmt.Errorf("gave up after %s: %w", w.budget, cause)
 	}
+	if left <= 0 && errors.Is(cause, errHeld) {
+		return &refusal{ErrLocked, cause, fmt.Sprintf("%v, and has not finished within %s; open it again later, or wait longer with _migrate_timeout", cause, w.budget)}
+	}
 	if left <= 0 {
 		return &refusal{ErrLocked, cause, "other connections have kept it locked for " +
 			w.budget.String() + " (" + causeText(cause) + "); find out which program holds it, or wait longer with _migrate_timeout"}
