@@ -11,14 +11,13 @@ func sqliteEngine(params string) enginetest.Engine {
 	return enginetest.Engine{
 		New: func(t testing.TB) enginetest.Database {
 			d := enginetest.File(t, "file:", "sqlite")
-			if d.DSN += params; params != "" {
-				return d
-			}
+			d.DSN += params
 			return d
 		},
 		ConnType:    "*sqlite.conn",
 		ForeignKeys: map[string]bool{"": false, "_pragma=foreign_keys(1)": true},
 		Patient:     "_pragma=busy_timeout(5000)",
+		Memory:      ":memory:",
 	}
 }
 

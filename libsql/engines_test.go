@@ -20,6 +20,7 @@ func TestLocalFile(t *testing.T) {
 		ConnType:    "*libsql.Conn",
 		ForeignKeys: map[string]bool{"": true, "_pragma=foreign_keys(0)": false},
 		Patient:     "_pragma=busy_timeout(5000)",
+		Memory:      "libsql::memory:",
 		Limits: enginetest.Limits{
 			enginetest.FunctionsReadTimes: "the gate's connections read text as text",
 		},
@@ -28,12 +29,12 @@ func TestLocalFile(t *testing.T) {
 
 // onServer is the database of a server of its own, behind a proxy that counts
 // the driver's requests.
-func onServer(t testing.TB, params func() string) enginetest.Database {
+func onServer(t testing.TB) enginetest.Database {
 	s := sqldtest.Start(t)
 	p := sqldtest.NewProxy(t, s.URL)
 	plain := func() (*sql.DB, error) { return sql.Open("libsql", s.URL) }
 	return enginetest.Database{
-		DSN: p.URL + params(), Namespace: strings.TrimPrefix(p.URL, "http://"), Open: plain,
+		DSN: p.URL, Namespace: strings.TrimPrefix(p.URL, "http://"), Open: plain,
 		Touched: func() bool { return p.Requests() > 0 },
 		Created: func() bool {
 			db, err := plain()
@@ -76,7 +77,7 @@ func ofServers() enginetest.Limits {
 
 func TestServer(t *testing.T) {
 	enginetest.Exercise(t, enginetest.Engine{
-		New:         func(t testing.TB) enginetest.Database { return onServer(t, func() string { return "" }) },
+		New:         onServer,
 		ConnType:    "*libsql.Conn",
 		ForeignKeys: map[string]bool{"": true},
 		Limits:      ofServers(),
@@ -86,7 +87,11 @@ func TestServer(t *testing.T) {
 func TestEmbeddedReplica(t *testing.T) {
 	enginetest.Exercise(t, enginetest.Engine{
 		New: func(t testing.TB) enginetest.Database {
-			return onServer(t, func() string { return "?replica=" + filepath.Join(t.TempDir(), "replica.db") })
+			d := onServer(t)
+			url := d.DSN
+			d.Elsewhere = func() string { return url + "?replica=" + filepath.Join(t.TempDir(), "replica.db") }
+			d.DSN = d.Elsewhere()
+			return d
 		},
 		ConnType:    "*libsql.Conn",
 		ForeignKeys: map[string]bool{"": true},

@@ -38,6 +38,9 @@ type Engine struct {
 	ForeignKeys map[string]bool
 	// Patient is a parameter that lets connections wait for each other.
 	Patient string
+	// Memory is the DSN of a database in memory, a new one in every connection; ""
+	// where there is no such thing.
+	Memory string
 	// Limits are what the engine lacks.
 	Limits Limits
 }
@@ -46,6 +49,9 @@ type Engine struct {
 type Database struct {
 	DSN       string
 	Namespace string // what errors and telemetry call it
+	// Elsewhere is a DSN of the same database for another computer, if that is not
+	// the same.
+	Elsewhere func() string
 	// Open opens the database with the engine's own library.
 	Open func() (*sql.DB, error)
 	// Touched reports whether anybody has opened the database, without opening it.
@@ -127,6 +133,15 @@ func newWorld(t testing.TB, e Engine) *world { return &world{TB: t, Engine: e, D
 
 // another is a world with a new database.
 func (w *world) another() *world { return newWorld(w.TB, w.Engine) }
+
+// elsewhere is the world of a program on another computer.
+func (w *world) elsewhere() *world {
+	other := *w
+	if w.Elsewhere != nil {
+		other.DSN = w.Elsewhere()
+	}
+	return &other
+}
 
 // each runs a scenario for every case, each with a database of its own.
 func each[T any](name func(T) string, cases []T, run func(*world, T)) func(*world) {
@@ -210,7 +225,7 @@ func (w *world) rows(query string) (list []string) {
 	w.past(func(c *sql.Conn) {
 		w.Helper()
 		var err error
-		if list, err = rowsOf(c, query); err != nil {
+		if list, err = insist(c, query); err != nil {
 			w.Fatalf("%s: %v", query, err)
 		}
 	})
@@ -224,7 +239,7 @@ func (w *world) change(statements ...string) {
 	w.past(func(c *sql.Conn) {
 		w.Helper()
 		for _, s := range statements {
-			if _, err := rowsOf(c, s); err != nil {
+			if _, err := insist(c, s); err != nil {
 				w.Fatalf("%s: %v", s, err)
 			}
 		}
@@ -236,7 +251,7 @@ func (w *world) holdingTheLock(f func()) {
 	w.Helper()
 	w.past(func(c *sql.Conn) {
 		w.Helper()
-		if _, err := rowsOf(c, "BEGIN IMMEDIATE"); err != nil {
+		if _, err := insist(c, "BEGIN IMMEDIATE"); err != nil {
 			w.Fatal(err)
 		}
 		defer func() {
@@ -283,6 +298,19 @@ func rowsOf(q querier, query string) (list []string, err error) {
 	return list, errors.Join(r.Err(), r.Close())
 }
 
+// insist is rowsOf that waits for a lock: go-libsql closes connections in the
+// background, and waits for no lock itself.
+func insist(q querier, query string) (list []string, err error) {
+	for range 100 {
+		list, err = rowsOf(q, query)
+		if err == nil || !strings.Contains(err.Error(), "database is locked") {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return list, err
+}
+
 // dump is all that is in the database.
 func (w *world) dump() (all []string) {
 	w.Helper()
@@ -293,7 +321,7 @@ func (w *world) dump() (all []string) {
 		w.Helper()
 		ask := func(query string) []string {
 			w.Helper()
-			list, err := rowsOf(c, query)
+			list, err := insist(c, query)
 			if err != nil {
 				w.Fatalf("%s: %v", query, err)
 			}

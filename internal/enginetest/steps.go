@@ -3,6 +3,7 @@ package enginetest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/migratingsqlite/migratingsqlite"
@@ -82,10 +83,11 @@ func foreignKeysInSteps(w *world) {
 	w.perParams(func(w *world, params string, enforced bool) {
 		one := []string{"0001_family.sql", family}
 		must(w, w.upWith(app(w, one...), params))
+		w.change("PRAGMA foreign_keys = OFF", "INSERT INTO child (parent_id) VALUES (99)") // broken before
 		two := and(one, "0002_steps.sql", "-- migratingsqlite: no-transaction\nCREATE TABLE a (x)")
 		set := app(w, and(two, "0003_rebuild.sql", rebuildParent)...)
 		enforces(w, w.open(set, params), enforced)
-		want(w, w.rows("SELECT count(*) FROM child"), []string{"5"})
+		want(w, w.rows("SELECT count(*) FROM child"), []string{"6"})
 		wantError(w, w.upWith(app(w, and(two, "0003_rebuild.sql", rebuildParent, "0004_steps.sql", "-- migratingsqlite: no-transaction\nCREATE TABLE b (x)", "0005_delete.sql", "DELETE FROM parent WHERE id = 1")...), params), nil,
 			"migration 0005_delete failed", "table child: no such row in parent (2 more than before)", "the database is at version 4")
 		want(w, w.rows("SELECT count(*) FROM parent"), []string{"3"})
@@ -118,17 +120,22 @@ func leaseOfAnother(w *world) {
 	take := func(seconds string) {
 		w.change("INSERT OR REPLACE INTO migratingsqlite_lease (id, owner, token, step, renewed_at, expires_at) VALUES (1, 'somebody', 'x', 7, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '" + seconds + " seconds'))")
 	}
-	set := app(w, three...)
-	take("+60")
-	w.unchanged(func() {
-		must(w, w.up(app(w, one...))) // has nothing to do
-		wantError(w, w.upWith(set, "_migrate_timeout=100ms"), migratingsqlite.ErrLocked, "somebody", "another connection is upgrading")
-	})
-	take("+0.5")
-	start := time.Now()
-	must(w, w.up(set))
-	if waited := time.Since(start); waited < 300*time.Millisecond {
-		w.Errorf("waited only %s", waited)
+	list := one
+	for i, script := range []string{"CREATE TABLE b(x)", "-- migratingsqlite: no-transaction\nCREATE TABLE c(x)"} {
+		before := app(w, list...)
+		list = and(list, fmt.Sprintf("%04d_more.sql", i+2), script)
+		set := app(w, list...)
+		take("+60")
+		w.unchanged(func() {
+			must(w, w.up(before)) // has nothing to do
+			wantError(w, w.upWith(set, "_migrate_timeout=100ms"), migratingsqlite.ErrLocked, "somebody", "another connection is upgrading")
+		})
+		take("+0.5")
+		start := time.Now()
+		must(w, w.up(set))
+		if waited := time.Since(start); waited < 300*time.Millisecond {
+			w.Errorf("waited only %s", waited)
+		}
+		w.isUpToDate(set)
 	}
-	w.isUpToDate(set)
 }

@@ -149,6 +149,7 @@ func upgradeIsTraced(w *world) {
 	upgrade := s.one(upgradeSpan)
 	want(w, upgrade.Parent().SpanID(), caller.SpanContext().SpanID())
 	want(w, upgrade.SpanKind(), trace.SpanKindClient)
+	want(w, upgrade.InstrumentationScope().Name, "github.com/migratingsqlite/migratingsqlite")
 	want(w, upgrade.Status(), sdktrace.Status{})
 	want(w, len(upgrade.Events()), 1)
 	want(w, upgrade.Events()[0].Name, "migratingsqlite.locked")

@@ -16,6 +16,8 @@ var upgradeScenarios = []scenario{
 	{"RegisteredSetsAreFoundByDSN", registeredSetsAreFoundByDSN},
 	{"AnUpToDateDatabaseIsNotWrittenTo", upToDateDatabaseIsNotWrittenTo},
 	{"FourConnectorsAtOnce", fourConnectorsAtOnce},
+	{"AnUpgradeFromElsewhere", upgradeFromElsewhere},
+	{"EveryConnectionInMemoryIsUpgraded", memory},
 	{"ScriptsAreSplitAsSQLiteSplitsThem", scriptsAreSplit},
 	{"ALongScript", longScript},
 	{"ManyMigrations", manyMigrations},
@@ -89,7 +91,7 @@ func fourConnectorsAtOnce(w *world) {
 		}, nil))
 	var wg sync.WaitGroup
 	for range 4 {
-		db := w.open(set, "")
+		db := w.elsewhere().open(set, "")
 		wg.Go(func() {
 			var names string
 			if err := db.QueryRow("SELECT group_concat(name) FROM (SELECT name FROM users ORDER BY id)").Scan(&names); err != nil || names != "ada,bob,ADA,BOB,cid" {
@@ -101,6 +103,50 @@ func fourConnectorsAtOnce(w *world) {
 	want(w, runs.Load(), 1)
 	want(w, w.history(), []string{"app|1|users|applied", "app|2|prefs|applied", "app|3|copy|applied", "app|4|cid|applied"})
 	w.isUpToDate(set)
+}
+
+// What another program does to the database, perhaps on another computer.
+func upgradeFromElsewhere(w *world) {
+	old := app(w, twoTables[:2]...)
+	running := w.open(old, "")
+	must(w, running.Ping())
+	must(w, w.elsewhere().up(app(w, twoTables...)))
+	other := w.elsewhere().open(app(w, twoTables...), "")
+	_, err := other.Exec("INSERT INTO users (name, prefs) VALUES ('cid', 'none')")
+	must(w, err)
+	must(w, running.QueryRow("SELECT name FROM users WHERE id = 2").Scan(new(string)))
+	must(w, running.Close())
+
+	db := w.open(app(w, twoTables...), "")
+	var prefs string
+	must(w, db.QueryRow("SELECT prefs FROM users WHERE name = 'cid'").Scan(&prefs))
+	want(w, prefs, "none")
+	must(w, db.Close())
+	must(w, w.up(old)) // it can work on
+}
+
+func memory(w *world) {
+	if w.Memory == "" {
+		return
+	}
+	w.DSN = w.Memory
+	set := with(w, and(twoTables, "0004_lower.sql", "-- migratingsqlite: batch\nUPDATE users SET name = lower(name) WHERE id IN (SELECT id FROM users WHERE name <> lower(name) LIMIT 1)",
+		"0005_vacuum.sql", "-- migratingsqlite: no-transaction\nVACUUM;"), 3, "upper", func(ctx context.Context, tx migratingsqlite.Tx) error {
+		_, err := tx.ExecContext(ctx, "UPDATE users SET name = upper(name)")
+		return err
+	})
+	db := w.open(set, "")
+	for range 3 {
+		c, err := db.Conn(context.Background())
+		must(w, err)
+		defer c.Close()
+		got, err := rowsOf(c, "SELECT group_concat(name), (SELECT count(*) FROM migratingsqlite_history WHERE set_name = 'app') FROM users")
+		must(w, err)
+		want(w, got, []string{"ada,bob|5"})
+		_, err = rowsOf(c, "DELETE FROM users")
+		must(w, err)
+	}
+	wantError(w, w.up(app(w, "0001_a.sql", "CREATE TABLE a (x);\nDROP TABLE b")), nil, "0001_a.sql:2:1: no such table: b")
 }
 
 func scriptsAreSplit(w *world) {
@@ -367,6 +413,6 @@ func appID(w *world) {
 		wantError(w, w.up(set, migratingsqlite.WithAppID(2)), migratingsqlite.ErrUnknownSchema, "0xfffffffb", "0x2", "another application")
 	})
 	fresh := w.another()
-	must(w, fresh.upWith(set, "_migrate_app_id=0x4d534c31"))
+	must(w, fresh.upWith(set, "_migrate_app_id=0x4d534c31", migratingsqlite.WithAppID(1))) // the DSN wins
 	want(w, fresh.rows("PRAGMA application_id"), []string{fmt.Sprint(0x4d534c31)})
 }
