@@ -40,13 +40,24 @@ func (r *run) inSteps(ctx context.Context) error {
 		case isBusy(err), r.uncertain(err):
 			if err := r.wait.wait(ctx, r.began, err); err != nil {
 				r.dropLease(ctx, l, nil)
-				return err
+				return r.orLocked(ctx, err)
 			}
 		default:
 			r.dropLease(ctx, l, err)
 			return err
 		}
 	}
+}
+
+// orLocked is ErrLocked if it was for a lock that a server did not answer in
+// time: then it answers those who only read.
+func (r *run) orLocked(ctx context.Context, err error) error {
+	if errors.Is(err, errNoAnswer) {
+		if _, other := r.read(ctx, stateQuery); other == nil {
+			return r.wait.locked(errNoAnswer)
+		}
+	}
+	return err
 }
 
 // maxThrownOut is how often a migration may be thrown out by the server.
@@ -402,8 +413,18 @@ func (w *walk) stepScript(ctx context.Context, s *setPlan, d *done) error {
 	d.statements = len(statements)
 	start := time.Now()
 	w.finish(t, s, statement(writeStep, slices.Delete(d.row(), durationAt, durationAt+1)), m)
-	answers, err := w.answers(ctx, t)
-	w.tel.statements(ctx, d.set, statements, answers, first, start, err)
+	answers, err := w.request(ctx, t.statements)
+	ran := statements
+	var at *engine.StatementError
+	if err != nil {
+		d.statements, ran = 0, nil
+	}
+	if errors.As(err, &at) && at.Index >= first {
+		d.statements = min(at.Index-first, len(statements))
+		ran = statements[:min(d.statements+1, len(statements))]
+	}
+	w.tel.statements(ctx, d.set, ran, answers, first, start, d.statements, err)
+	err = w.committed(t, answers, err)
 	for i := range statements {
 		if err == nil && statements[i].Changes() {
 			d.rows += answers[first+i].RowsAffected

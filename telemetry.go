@@ -262,26 +262,21 @@ func (t *telemetry) statement(ctx context.Context, set, kind, text string) (cont
 	}
 }
 
-// statements records those of a transaction that is over, one after the other,
-// up to the one that failed.
-func (t *telemetry) statements(ctx context.Context, set string, list []guarded, answers []engine.Answer, first int, start time.Time, err error) {
+// statements records those that ran in a transaction that is over, one after the
+// other. err is the error of the one behind those that went well.
+func (t *telemetry) statements(ctx context.Context, set string, list []guarded, answers []engine.Answer, first int, start time.Time, well int, err error) {
 	if t.config.trace != traceStatements || set == ownSet {
 		return
 	}
-	var failed *engine.StatementError
-	errors.As(err, &failed)
 	for i, st := range list {
-		fails := failed != nil && failed.Index == first+i
-		if first+i >= len(answers) && !fails {
+		if first+i >= len(answers) {
 			return
 		}
 		kind := st.Kind.String()
 		_, span := t.tracer.Start(ctx, spanStatement+" "+kind, trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(start),
 			trace.WithAttributes(keySystem.String("sqlite"), keyNamespace.String(t.config.database), keyOperation.String(kind), keyQueryText.String(st.Text)))
-		if fails {
-			fail(span, failed.Err)
-			span.End()
-			return
+		if i == well {
+			fail(span, err)
 		}
 		start = start.Add(answers[first+i].Duration)
 		span.End(trace.WithTimestamp(start))
