@@ -5,7 +5,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -18,10 +17,11 @@ import (
 // open makes a database of statements.
 func open(t testing.TB, statements ...string) *sql.DB {
 	t.Helper()
-	db, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "app.db"))
+	db, err := sql.Open("sqlite", ":memory:")
 	if err != nil {
 		t.Fatal(err)
 	}
+	db.SetMaxOpenConns(1)
 	t.Cleanup(func() { db.Close() })
 	for _, s := range statements {
 		if _, err := db.Exec(s); err != nil {
@@ -341,12 +341,7 @@ func TestTablesThatAreNoHistory(t *testing.T) {
 		`CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))`,
 		`CREATE TABLE _migrations (file VARCHAR(255) PRIMARY KEY NOT NULL, applied INTEGER NOT NULL)`, // PocketBase's, which are no SQL
 	} {
-		db := open(t)
-		db.SetMaxOpenConns(1)
-		if _, err := db.Exec(ddl); err != nil {
-			t.Fatal(err)
-		}
-		if found := recognise(t, db, ""); len(found) != 0 {
+		if found := recognise(t, open(t, ddl), ""); len(found) != 0 {
 			t.Errorf("%s\n\tis taken for %v", ddl, found)
 		}
 	}
@@ -465,7 +460,7 @@ func TestHistories(t *testing.T) {
 		{"schema_version: 2.0.0 as the third", []string{versionTextTable, `INSERT INTO schema_version VALUES ('1.0.0', 'now', ''), ('1.1.0', 'now', ''), ('2.0.0', 'now', '')`}, five("%04d_a.sql"), "1? 2? refused 0",
 			[]string{"as a number it is 0002_a.sql, as the 3rd of its rows it is 0003_a.sql", "_migrate_baseline"}},
 		{"schema_version: more of them than migrations", []string{versionTextTable, `INSERT INTO schema_version VALUES ('1.0.0', 'now', ''), ('1.1.0', 'now', '')`}, files(1, "%04d_a.sql"), "1? refused 0",
-			[]string{"none of the program's 1 migrations"}},
+			[]string{"none of the program's migrations"}},
 
 		{"migration_history", []string{historyTable, fmt.Sprintf(`INSERT INTO migration_history (version, description, checksum, status) VALUES
 			(2, 'a', '%s', 'completed'), (3, 'a', 'legacy_backfill', 'completed'), (4, 'a', '%s', 'rolled_back')`, sha256Hex([]byte(text(2))), sha256Hex([]byte(text(4))))},
@@ -481,6 +476,12 @@ func TestHistories(t *testing.T) {
 		{"migration_history: a log", []string{`CREATE TABLE migration_history (id INTEGER PRIMARY KEY, version INTEGER, applied_at TEXT, status TEXT)`,
 			`INSERT INTO migration_history (version, status) VALUES (1, 'success'), (2, 'failed'), (2, 'success'), (3, 'success'), (3, 'rolled_back')`},
 			five("%04d_a.sql"), "1 2", nil},
+		{"migration_history: other spellings of a checksum", []string{historyTable, fmt.Sprintf(`INSERT INTO migration_history (version, description, checksum) VALUES (1, 'a', '%s'), (2, 'a', 'sha256:%s'), (3, 'a', '%s')`,
+			strings.ToUpper(sha256Hex([]byte(text(1)))), sha256Hex([]byte(text(2))), sha256Hex([]byte(strings.TrimSpace(text(3)))))},
+			five("V%03d__a/up.sql"), "1= 2= 3=", nil},
+		{"schema_version: without a rowid", []string{`CREATE TABLE schema_version (version INTEGER PRIMARY KEY, applied_at TEXT) STRICT, WITHOUT ROWID`, `INSERT INTO schema_version VALUES (2, NULL), (1, NULL)`}, five("%04d_a.sql"), "1 2", nil},
+		{"schema_version: failed below one that went well", []string{`CREATE TABLE schema_version (version INTEGER, status TEXT)`, `ALTER TABLE schema_version ADD COLUMN applied_at`, `INSERT INTO schema_version (version, status) VALUES (1, 'failed'), (2, 'ok')`},
+			five("%04d_a.sql"), "2 refused 1", nil},
 		{"names", []string{namesTable, `INSERT INTO migrations (filename) VALUES ('0001_a.sql'), ('0003_a.sql')`}, five("%04d_a.sql"), "1 3", nil},
 		{"names: failed", []string{`CREATE TABLE migration_history (id INTEGER PRIMARY KEY AUTOINCREMENT, migration_file TEXT NOT NULL, executed_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP, success BOOLEAN DEFAULT 1)`,
 			`INSERT INTO migration_history (migration_file, success) VALUES ('0001_a.sql', 1), ('0002_a.sql', 0)`}, five("%04d_a.sql"), "1 refused 2", []string{"not successful"}},

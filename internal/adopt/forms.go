@@ -237,7 +237,7 @@ var forms = []form{
 	},
 	{
 		tool: Knex, tables: []string{"knex_migrations"},
-		has:   []string{"name", "batch", "migration_time"},
+		has:   []string{"id", "name", "batch", "migration_time"},
 		reads: []string{"name", "migration_time"}, order: "id",
 		read: readNames,
 	},

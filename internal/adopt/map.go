@@ -1,6 +1,7 @@
 package adopt
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"path"
@@ -283,6 +284,7 @@ func (m *mapper) rows() {
 			version := e.Version
 			if i >= 0 {
 				version = m.files[i].Version
+				undone[i] = true
 			}
 			m.refuse(version, e.ID, "%s", m.cure(e))
 		case e.State == RolledBack:
@@ -426,7 +428,7 @@ func (m *mapper) dotted(rest []Entry) {
 			m.refuse(0, e.ID, "%s records version %s and no other, which can be read in two ways: it is the first migration, %s, or the newest of several that are not recorded; say with _migrate_baseline which version the database is at",
 				m.h.Table, e.ID, &m.files[byOrder])
 		default:
-			m.refuse(0, e.ID, "%s records version %s, which is none of the program's %d migrations; say with _migrate_baseline which version the database is at", m.h.Table, e.ID, len(m.files))
+			m.refuse(0, e.ID, "%s records version %s, which is none of the program's migrations; say with _migrate_baseline which version the database is at", m.h.Table, e.ID)
 		}
 	}
 }
@@ -709,7 +711,7 @@ func (m *mapper) sum(e Entry) func(text []byte) []string {
 		return func(text []byte) []string {
 			// A migration that was code when it was applied has that of its name.
 			code := fmt.Sprintf("migrate_to_v%d:%s", e.Version, e.Name)
-			return []string{sha256Hex(text), sha256Hex([]byte(code))}
+			return []string{sha256Hex(text), sha256Hex(bytes.TrimSpace(text)), sha256Hex([]byte(code))}
 		}
 	}
 	return nil

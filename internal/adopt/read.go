@@ -263,7 +263,7 @@ var (
 func readHandwritten(h *History, rows []row) error {
 	for _, r := range rows {
 		e := Entry{ID: strings.TrimSpace(r.text(ownVersion)), File: strings.TrimSpace(r.text(ownFile)),
-			Name: r.text(ownDescription), Checksum: strings.TrimSpace(r.text(ownChecksum)), At: r.time(ownAt)}
+			Name: r.text(ownDescription), Checksum: strings.TrimPrefix(strings.ToLower(strings.TrimSpace(r.text(ownChecksum))), "sha256:"), At: r.time(ownAt)}
 		version := strings.TrimLeft(e.ID, "vV")
 		switch {
 		case e.ID == "":
