@@ -313,25 +313,23 @@ func (c *comparison) constraints(object string, have, want map[string]string) {
 
 // columns reports whether a column is not of the same type.
 func (c *comparison) columns(table string, have, want *table) (retyped bool) {
-	has, wants := have.byName(), want.byName()
 	same := true
 	for _, w := range want.columns {
-		object := "column " + table + "." + quoteName(w.name)
-		h := has[fold(w.name)]
+		h := have.byName[fold(w.name)]
 		if h == nil {
 			same = false
-			c.report(Missing, 2, object, "table ", table, " lacks column ", describe(w, true))
+			c.report(Missing, 2, columnOf(table, w), "table ", table, " lacks column ", describe(w, true))
 			continue
 		}
 		if h.differs(w) {
 			retyped = retyped || h.typ != w.typ
-			c.changed(1, object, describe(h, false), describe(w, false))
+			c.changed(1, columnOf(table, w), describe(h, false), describe(w, false))
 		}
 	}
 	for _, h := range have.columns {
-		if wants[fold(h.name)] == nil {
+		if want.byName[fold(h.name)] == nil {
 			same = false
-			c.report(Unexpected, 2, "column "+table+"."+quoteName(h.name), "table ", table, " has column ", describe(h, true), ", which is not expected")
+			c.report(Unexpected, 2, columnOf(table, h), "table ", table, " has column ", describe(h, true), ", which is not expected")
 		}
 	}
 	if same && !slices.EqualFunc(have.columns, want.columns, func(h, w *column) bool { return sameName(h.name, w.name) }) {
@@ -340,13 +338,7 @@ func (c *comparison) columns(table string, have, want *table) (retyped bool) {
 	return retyped
 }
 
-func (t *table) byName() map[string]*column {
-	m := make(map[string]*column, len(t.columns))
-	for _, c := range t.columns {
-		m[fold(c.name)] = c
-	}
-	return m
-}
+func columnOf(table string, c *column) string { return "column " + table + "." + quoteName(c.name) }
 
 func order(t *table) string {
 	var list []string

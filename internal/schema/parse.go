@@ -195,7 +195,6 @@ func (t *tableText) column(p *parser) {
 	if p.peek().is("(") {
 		p.parens() // of the type
 	}
-	itself := []collated{{name: c.name}}
 	for !p.failed {
 		switch {
 		case p.accept("constraint"):
@@ -220,7 +219,7 @@ func (t *tableText) column(p *parser) {
 			t.keyConflict = p.conflict()
 			t.autoincrement = p.accept("autoincrement")
 		case p.accept("unique"):
-			t.unique(itself, p.conflict())
+			t.unique([]collated{{name: c.name}}, p.conflict())
 		case p.accept("check"):
 			t.checks = append(t.checks, bare(p.parens()))
 			p.conflict()

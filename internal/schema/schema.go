@@ -11,7 +11,6 @@ import (
 	"cmp"
 	"database/sql/driver"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -64,6 +63,7 @@ type table struct {
 	noRowid  bool
 	options  []string // others
 	columns  []*column
+	byName   map[string]*column // folded
 	key      primaryKey
 	unique   map[string]string // UNIQUE, and its conflict clauses → text
 	checks   map[string]string // → text
@@ -144,8 +144,9 @@ func Read(answers []engine.Answer, ignore ...string) (*Schema, error) {
 		if err := answers[i].Err; err != nil && i != queryOthers {
 			return nil, fmt.Errorf("reading the schema: %w", err)
 		}
-		for _, values := range answers[i].Rows {
-			row := row{values: values}
+		var row row
+		for _, row.values = range answers[i].Rows {
+			row.i = 0
 			read(&row)
 			if row.err != nil {
 				return nil, fmt.Errorf("reading the schema: query %d: %w", i+1, row.err)
@@ -323,11 +324,10 @@ func (r *reader) foreignKey(row *row) {
 }
 
 func (r *reader) other(row *row) {
-	r.addColumn(row.str(), row.str(), nil)
+	r.addColumn(fold(row.str()), row.str(), nil)
 }
 
 func (r *reader) addColumn(table, name string, c *column) {
-	table = fold(table)
 	if r.columns[table] == nil {
 		r.columns[table] = map[string]*column{}
 	}
@@ -432,7 +432,7 @@ func (r *reader) table(m master) *table {
 	}
 	name := fold(m.name)
 	rows := r.rows(m.name)
-	t.strict, t.noRowid, t.columns = rows.strict, rows.noRowid, rows.columns
+	t.strict, t.noRowid, t.columns, t.byName = rows.strict, rows.noRowid, rows.columns, r.columns[name]
 	names := r.columnsOf(name)
 	text := parseTable(toks)
 	if text == nil || !text.fits(rows) {
@@ -497,10 +497,8 @@ func (t *tableRows) keyAt(i int) *keyRows {
 
 // collationOf returns the collation of a column as PRAGMAs would.
 func (t *table) collationOf(name string) string {
-	for _, c := range t.columns {
-		if sameName(c.name, name) {
-			return cmp.Or(c.collation, "binary")
-		}
+	if c := t.byName[fold(name)]; c != nil {
+		return cmp.Or(c.collation, "binary")
 	}
 	return "binary"
 }
@@ -654,7 +652,7 @@ func (r *reader) newIndex(m master) *index {
 	slices.SortFunc(x.columns, func(a, b indexColumn) int { return a.seq - b.seq })
 	t := r.tables[fold(m.table)]
 	if t == nil { // a table without its text
-		t = &table{columns: rows.columns}
+		t = &table{}
 	}
 	var keys, terms []string
 	for n, c := range x.columns {
@@ -687,16 +685,12 @@ func (r *reader) newIndex(m master) *index {
 // body normalises a piece of a view or a trigger.
 func (r *reader) body(toks []token, table string) body {
 	toks = unqualified(toks, r.isTable)
-	names := wordsOf(toks, r.columnNames)
-	if table != "" {
-		of, before := r.columnsOf(table), names
-		names = func(n string) bool { return of(n) || before(n) }
+	names := anything
+	if slices.ContainsFunc(toks, func(t token) bool { return t.kind == quoted && t.text[0] == '"' }) {
+		of, own := r.columnsOf(table), wordsOf(toks, r.columns)
+		names = func(n string) bool { return own(n) || table != "" && of(n) }
 	}
 	return body{normal(toks, names), toks}
-}
-
-func (r *reader) columnNames(table string) []string {
-	return slices.Collect(maps.Keys(r.columns[table]))
 }
 
 func (r *reader) trigger(m master) *trigger {
@@ -755,7 +749,7 @@ func distinct(list []string) []string {
 
 // quoteName writes a name as SQL needs it.
 func quoteName(name string) string {
-	if toks := lex(name); len(toks) == 1 && toks[0].kind == word && toks[0].text == name && toks[0].isName() {
+	if name != "" && wordEnd(name, 0) == len(name) && isWord(name[0]) && !isDigit(name[0]) && name[0] != '$' && keywords[fold(name)] != reserved {
 		return name
 	}
 	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`

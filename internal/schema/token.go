@@ -4,24 +4,24 @@ import "strings"
 
 // What a token can be.
 const (
-	word   = iota // an identifier or keyword without quotes
-	quoted        // an identifier in "…", `…` or […]; a string, where "…" names nothing
-	str           // '…'
-	number        // and x'…'
-	op            // everything else, a byte or an operator of several
+	word   uint8 = iota // an identifier or keyword without quotes
+	quoted              // an identifier in "…", `…` or […]; a string, where "…" names nothing
+	str                 // '…'
+	number              // and x'…'
+	op                  // everything else, a byte or an operator of several
 )
 
 // A token is one token of SQL.
 type token struct {
-	kind int
 	text string // as it stands in the source
-	gap  bool   // a blank or comment stands before it
+	kind uint8
+	gap  bool // a blank or comment stands before it
 }
 
 // lex splits a text where SQLite's tokenizer would (tokenize.c). Blanks and
 // comments are left out. It takes every text; SQLite has taken it before.
 func lex(src string) []token {
-	toks := make([]token, 0, len(src)/5+1)
+	toks := make([]token, 0, len(src)/4+4)
 	if i := strings.IndexByte(src, 0); i >= 0 {
 		src = src[:i]
 	}
@@ -32,12 +32,12 @@ func lex(src string) []token {
 			return toks
 		}
 		kind, end := lexOne(src, i)
-		toks = append(toks, token{kind, src[i:end], i > start})
+		toks = append(toks, token{src[i:end], kind, i > start})
 		i = end
 	}
 }
 
-func lexOne(src string, i int) (kind, end int) {
+func lexOne(src string, i int) (kind uint8, end int) {
 	at := func(j int) byte {
 		if j < len(src) {
 			return src[j]
@@ -347,6 +347,9 @@ func source(toks []token) string {
 func typeName(s string) string {
 	var b strings.Builder
 	toks := lex(s)
+	if len(toks) == 1 {
+		return upper(toks[0].name())
+	}
 	for i, t := range toks {
 		glued := t.is("(") || t.is(")") || t.is(",") || i > 0 && (toks[i-1].is("(") || toks[i-1].is("+") || toks[i-1].is("-"))
 		if i > 0 && !glued {
@@ -393,11 +396,8 @@ func defaultValue(s string) (e expr, ok bool) {
 
 // wordsOf tells which bare "…" in a view or trigger can be names: those of the
 // columns of the tables that it mentions, and what it names itself.
-func wordsOf(toks []token, columns func(table string) []string) scope {
-	names := map[string]bool{}
-	for _, n := range []string{"rowid", "oid", "_rowid_"} {
-		names[n] = true
-	}
+func wordsOf(toks []token, columns map[string]map[string]*column) scope {
+	names := map[string]bool{"rowid": true, "oid": true, "_rowid_": true}
 	mentioned := map[string]bool{}
 	for i, t := range toks {
 		if !t.isName() || t.kind == str {
@@ -406,7 +406,7 @@ func wordsOf(toks []token, columns func(table string) []string) scope {
 		name := fold(t.name())
 		if !mentioned[name] {
 			mentioned[name] = true
-			for _, c := range columns(name) {
+			for c := range columns[name] {
 				names[c] = true
 			}
 		}
