@@ -340,13 +340,13 @@ func TestUnknownSchema(t *testing.T) {
 		"0003_c.sql", "CREATE TABLE c(x)")
 	legacy := func(t *testing.T) string {
 		path := filepath.Join(t.TempDir(), "legacy.db")
-		_, err := plain(t, path).Exec("CREATE TABLE a(x); INSERT INTO a VALUES (1)")
+		_, err := plain(t, path).Exec("CREATE TABLE a(x, y); INSERT INTO a VALUES (1, 2)")
 		must(t, err)
 		return path
 	}
 	path := legacy(t)
 	err := with(t, path, set)
-	wantError(t, err, migratingsqlite.ErrUnknownSchema, "tables (a)", "_migrate_baseline=N", "newest is 3", "_migrate_baseline=none", "the database is unchanged")
+	wantError(t, err, migratingsqlite.ErrUnknownSchema, "tables (a)", "nearest to that of version 1, but table a has column y", "_migrate_baseline=N", "newest is 3", "_migrate_baseline=none", "the database is unchanged")
 	want(t, rows(t, path, "SELECT name FROM sqlite_schema"), []string{"a"})
 
 	must(t, with(t, path+"?_migrate_baseline=1", set))

@@ -31,6 +31,7 @@ const (
 	traceStatements = "statements"
 	traceQueries    = "queries"
 
+	baselineAuto = "auto"
 	baselineNone = "none"
 )
 
@@ -60,6 +61,7 @@ type config struct {
 	timeout    time.Duration
 	baseline   string // "", baselineNone or a version
 	baselineAt int64  // that version
+	adoptTable string // of another tool's history; "" for the names that tools give it
 	newer      string
 	outOfOrder bool
 	trace      string
@@ -124,12 +126,21 @@ var parameters = map[string]parameter{
 	},
 	"_migrate_baseline": {
 		set: func(c *config, v string) (err error) {
-			if c.baseline = v; v == baselineNone {
+			if c.baseline = v; v == baselineNone || v == baselineAuto {
 				return nil
 			}
 			if c.baselineAt, err = parseVersion(v); err != nil {
-				return fmt.Errorf("wants none or a version above 0")
+				return fmt.Errorf("wants auto, none or a version above 0")
 			}
+			return nil
+		},
+	},
+	"_migrate_adopt_table": {
+		set: func(c *config, v string) error {
+			if v == "" {
+				return fmt.Errorf("wants the name of a table")
+			}
+			c.adoptTable = v
 			return nil
 		},
 	},
@@ -222,10 +233,16 @@ func WithTo(version int64) Option { return option("_migrate_to", strconv.FormatI
 func WithTimeout(d time.Duration) Option { return option("_migrate_timeout", d.String()) }
 
 // WithBaseline says what a database is that has tables and no history: a
-// version ("12": has all migrations up to 12) or "none" (has none of them).
-// Without it such a database is refused with [ErrUnknownSchema]. It is
-// _migrate_baseline in a DSN.
+// version ("12": has all migrations up to 12), "none" (has none of them) or
+// "auto" (the default: has what another tool has recorded in it, or else what
+// exactly one version makes of an empty database; otherwise it is refused with
+// [ErrUnknownSchema]). It is _migrate_baseline in a DSN.
 func WithBaseline(version string) Option { return option("_migrate_baseline", version) }
+
+// WithAdoptTable names the table in which another tool has recorded what it
+// applied, where it is not called as that tool calls it by default. It is
+// _migrate_adopt_table in a DSN.
+func WithAdoptTable(name string) Option { return option("_migrate_adopt_table", name) }
 
 // WithNewer says what to do with a database that has newer migrations than
 // the program: "compatible" (the default) works on if each of them is

@@ -447,6 +447,9 @@ func (s *Set) Name() string { return s.name }
 // Migrations returns the migrations in the order in which they are applied.
 func (s *Set) Migrations() []Migration { return slices.Clone(s.migrations) }
 
+// layoutName is the tool whose folder it is, "" for the native layouts.
+func (s *Set) layoutName() string { return "" }
+
 // Digest identifies what the set does: "sha256:" and a hexadecimal SHA-256
 // chained over the version and checksum of each migration in order. Names are
 // left out, so that renaming a file changes nothing. A database whose recorded

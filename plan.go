@@ -27,6 +27,7 @@ type setPlan struct {
 	target     []Migration
 	records    []record    // of this set, by version
 	baseline   []Migration // to be recorded as being there
+	legacy     string      // what says so
 	pending    []Migration // to be applied, in this order
 	repeatable []Migration // unchanged; a versioned one in pending may drop what they create
 	newer      []record    // current ones that the set does not know
@@ -133,8 +134,12 @@ func newPlan(c *config, b *books) *plan {
 	if err := p.checkAppID(c, b); err != nil {
 		refusals = append(refusals, err)
 	}
-	if p.known == nil && !p.empty && c.baseline == "" {
-		refusals = append(refusals, unknownSchema(c, b))
+	switch {
+	case p.known != nil || p.empty || c.baseline == baselineNone || c.baselineAt > 0:
+	case b.legacy == nil:
+		refusals = append(refusals, unknownSchema(c, b, ""))
+	default:
+		refusals = append(refusals, b.legacy.refusals...)
 	}
 	ownConfig, ownBooks := &config{newer: newerCompatible}, b
 	if !b.hasHistory || !b.hasState || !b.hasLease {
@@ -166,7 +171,9 @@ func (p *plan) checkAppID(c *config, b *books) error {
 	return refuse(ErrUnknownSchema, "its application_id is %#x, not %#x: it belongs to another application", uint32(b.appID), uint32(c.appID))
 }
 
-func unknownSchema(c *config, b *books) error {
+// unknownSchema refuses a database that has tables and no history. why says what
+// was found out about it.
+func unknownSchema(c *config, b *books, why string) error {
 	names := b.others
 	more := ""
 	if len(names) > 5 {
@@ -176,8 +183,8 @@ func unknownSchema(c *config, b *books) error {
 	if len(c.sets) == 1 && c.sets[0].newest() > 0 {
 		version = fmt.Sprintf(" (the program's newest is %d)", c.sets[0].newest())
 	}
-	return refuse(ErrUnknownSchema, "it has tables (%s%s) but no history of migrations; say with _migrate_baseline=N that they are as version N leaves them%s, or with _migrate_baseline=none that all migrations are to be applied to them",
-		strings.Join(names, ", "), more, version)
+	return refuse(ErrUnknownSchema, "it has tables (%s%s) but no history of migrations%s; say with _migrate_baseline=N that they are as version N leaves them%s, or with _migrate_baseline=none that all migrations are to be applied to them",
+		strings.Join(names, ", "), more, why, version)
 }
 
 func planSet(c *config, b *books, set *Set) (s setPlan, refusals []error) {
@@ -212,6 +219,9 @@ func planSet(c *config, b *books, set *Set) (s setPlan, refusals []error) {
 	if !slices.Contains(b.known(), set.name) && len(b.others) > 0 && c.baselineAt > 0 {
 		s.from, s.version = c.baselineAt, c.baselineAt // other sets may have a history: this one may have been renamed
 	}
+	if l := b.legacy; l != nil && len(l.refusals) == 0 {
+		s.from, s.version, s.legacy = l.newest(), l.newest(), l.from
+	}
 	var late []string
 	for _, m := range s.target {
 		if p := b.lease.progress; p.set == set.name && p.version == m.Version && m.Version > 0 && p.checksum != m.Checksum && p.statements+p.rows > 0 {
@@ -228,7 +238,8 @@ func planSet(c *config, b *books, set *Set) (s setPlan, refusals []error) {
 				m, cmp.Or(m.File, "the function"), short(m.Checksum), short(r.checksum)))
 		case m.Version == 0 && len(s.newer) > 0:
 			// A newer program's repeatable migrations are not taken back.
-		case m.Version > 0 && m.Version <= s.version && len(current) == 0:
+		case b.legacy != nil && b.legacy.applied[keyOf(m.Version, m.Name)],
+			b.legacy == nil && m.Version > 0 && m.Version <= s.version && len(current) == 0:
 			s.baseline = append(s.baseline, m)
 		default:
 			if m.Version > 0 && m.Version < s.version {

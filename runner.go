@@ -114,7 +114,7 @@ func (r *run) planOutside(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return r.planFrom(answers)
+	return r.planFrom(ctx, answers, r.read)
 }
 
 func (r *run) read(ctx context.Context, queries ...string) (answers []engine.Answer, err error) {
@@ -163,16 +163,20 @@ func (r *run) passes(err error) bool { return isBusy(err) || r.uncertain(err) }
 
 // planInside plans in the transaction that is to write.
 func (r *run) planInside(ctx context.Context) error {
-	answers, err := localStore{r.conn, r.wait}.ask(ctx, booksQueries...)
+	ask := localStore{r.conn, r.wait}.ask
+	answers, err := ask(ctx, booksQueries...)
 	if err != nil {
 		return err
 	}
-	return r.planFrom(answers)
+	return r.planFrom(ctx, answers, ask)
 }
 
-func (r *run) planFrom(answers []engine.Answer) error {
+func (r *run) planFrom(ctx context.Context, answers []engine.Answer, ask asker) error {
 	b, err := readBooks(answers)
 	if err != nil {
+		return err
+	}
+	if b.legacy, err = r.findLegacy(ctx, b, ask); err != nil {
 		return err
 	}
 	r.plan = newPlan(r.config, b)
@@ -450,7 +454,7 @@ func (r *run) brokenKeys(broken []string) error {
 // triggers.
 func (r *run) applySet(s *setPlan) error {
 	for i := range s.baseline {
-		r.report.Done = append(r.report.Done, done{set: s.set.name, migration: &s.baseline[i], status: statusBaseline})
+		r.report.Done = append(r.report.Done, done{set: s.set.name, from: s.legacy, migration: &s.baseline[i], status: statusBaseline})
 	}
 	n := s.versioned()
 	if err := r.apply(s.set, s.pending[:n]); err != nil {
@@ -480,8 +484,6 @@ func (r *run) apply(set *Set, list []Migration) error {
 	return nil
 }
 
-type object struct{ kind, name string }
-
 // objectTypes are the types in sqlite_master of what statements make or drop.
 var objectTypes = map[script.Kind]string{
 	script.CreateTable: "table", script.CreateVirtualTable: "table", script.AlterTable: "table", script.DropTable: "table",
@@ -503,13 +505,13 @@ func (r *run) addGone(ctx context.Context, s *setPlan, ask func(context.Context,
 	if err != nil {
 		return err
 	}
-	there := map[object]bool{}
+	there := things{}
 	for _, row := range answers[0].Rows {
-		there[object{text(row[0]), text(row[1])}] = true
+		there[thing{kind: text(row[0]), name: text(row[1])}] = true
 	}
 	repeatable := slices.Clone(s.pending[s.versioned():])
 	for _, m := range s.repeatable {
-		if slices.ContainsFunc(m.creates(), func(o object) bool { return !there[o] }) {
+		if slices.ContainsFunc(m.makes(), func(t thing) bool { return t.table == "" && !there[t] }) {
 			repeatable = append(repeatable, m)
 		}
 	}
@@ -519,28 +521,16 @@ func (r *run) addGone(ctx context.Context, s *setPlan, ask func(context.Context,
 	return nil
 }
 
-// creates lists what the script leaves in the schema.
-func (m *Migration) creates() []object {
-	created := map[object]bool{}
+// makes lists the tables, indexes, views, triggers and columns that the script
+// makes and leaves.
+func (m *Migration) makes() (list []thing) {
+	there := things{}
 	for sc := script.NewScanner(m.scripts.up); ; {
 		st, ok := sc.Next()
 		if !ok {
-			return slices.Collect(maps.Keys(created))
+			return slices.Collect(maps.Keys(there))
 		}
-		e := st.Effect()
-		o := object{objectTypes[st.Kind], strings.ToLower(e.Name)}
-		switch {
-		case o.kind == "" || e.Temp:
-		case st.Kind == script.AlterTable:
-			if e.Action == script.RenameTable {
-				delete(created, o)
-				created[object{o.kind, strings.ToLower(e.NewName)}] = true
-			}
-		case st.Kind < script.AlterTable:
-			created[o] = true
-		default:
-			delete(created, o)
-		}
+		there.skips(&guarded{Statement: st})
 	}
 }
 
@@ -555,7 +545,7 @@ func (r *run) applyScript(ctx context.Context, d *done) error {
 		if err := context.Cause(ctx); err != nil {
 			return err
 		}
-		if skip, err := r.skips(ctx, st, localStore{r.conn, r.wait}.ask); err != nil || skip {
+		if skip, err := skips(ctx, st, localStore{r.conn, r.wait}.ask); err != nil || skip {
 			if err != nil {
 				return err
 			}

@@ -101,6 +101,9 @@ func (r *run) take(ctx context.Context, l *lease) error {
 	if err != nil {
 		return err
 	}
+	if b.legacy, err = r.findLegacy(ctx, b, r.read); err != nil {
+		return err
+	}
 	r.plan = newPlan(r.config, b).after(r.plan)
 	if b.lease.token != l.token {
 		return errHeld
@@ -217,7 +220,7 @@ type walk struct {
 func (r *run) opening() (list []engine.Statement) {
 	for _, s := range r.plan.sets {
 		for i := range s.baseline {
-			d := done{set: s.set.name, migration: &s.baseline[i], status: statusBaseline}
+			d := done{set: s.set.name, from: s.legacy, migration: &s.baseline[i], status: statusBaseline}
 			list = append(list, statement(writeRecord, d.row()))
 		}
 	}
@@ -514,7 +517,7 @@ func (w *walk) stepOutside(ctx context.Context, s *setPlan, d *done) error {
 	}
 	checkKeys := slices.ContainsFunc(statements, func(st guarded) bool { return st.InTransaction() == "" && st.ChangesRows() })
 	for ; p.statements < int64(len(statements)); p.statements++ {
-		if skip, err := w.skips(ctx, &statements[p.statements], w.store.Read); err != nil {
+		if skip, err := skips(ctx, &statements[p.statements], w.store.Read); err != nil {
 			return err
 		} else if skip {
 			continue
@@ -649,7 +652,7 @@ func (w *walk) stepBatches(ctx context.Context, s *setPlan, d *done) error {
 	begun, report := p.rows, w.tel.progress(ctx, d)
 	w.rested = start
 	for ; p.statements < int64(len(statements)); p.statements++ {
-		if skip, err := w.skips(ctx, &statements[p.statements], w.store.Read); err != nil {
+		if skip, err := skips(ctx, &statements[p.statements], w.store.Read); err != nil {
 			return err
 		} else if skip {
 			continue

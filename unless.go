@@ -157,7 +157,7 @@ func (there things) rename(from, to string) {
 }
 
 // skips reports whether a statement has nothing to do in the schema as it is.
-func (r *run) skips(ctx context.Context, st *guarded, ask func(context.Context, ...string) ([]engine.Answer, error)) (bool, error) {
+func skips(ctx context.Context, st *guarded, ask func(context.Context, ...string) ([]engine.Answer, error)) (bool, error) {
 	if st.unless == nil {
 		return false, nil
 	}
