@@ -291,7 +291,11 @@ func (r *reader) column(row *row) {
 	}
 	c.pk = row.int()
 	hidden := row.int()
-	c.virtual, c.stored = hidden == 2, hidden == 3
+	if c.virtual, c.stored = hidden == 2, hidden == 3; c.virtual || c.stored {
+		// SQLite fails to tell it from the type if comments are in between.
+		c.typ = strings.TrimSuffix(strings.TrimSuffix(c.typ, " ALWAYS"), "GENERATED")
+		c.typ = strings.TrimSuffix(c.typ, " ")
+	}
 	t.columns = append(t.columns, c)
 }
 
