@@ -291,11 +291,7 @@ func (r *reader) column(row *row) {
 	}
 	c.pk = row.int()
 	hidden := row.int()
-	if c.virtual, c.stored = hidden == 2, hidden == 3; c.virtual || c.stored {
-		// SQLite fails to tell it from the type if comments are in between.
-		c.typ = strings.TrimSuffix(strings.TrimSuffix(c.typ, " ALWAYS"), "GENERATED")
-		c.typ = strings.TrimSuffix(c.typ, " ")
-	}
+	c.virtual, c.stored = hidden == 2, hidden == 3
 	t.columns = append(t.columns, c)
 }
 
@@ -448,6 +444,9 @@ func (r *reader) table(m master) *table {
 			of := t.columns[i]
 			of.collation, of.conflict = c.collation, c.conflict
 			of.generated = newExpr(c.generated, names)
+			if c.always { // SQLite takes it for a part of the type if comments are in between
+				of.typ = typeName(source(c.typ))
+			}
 		}
 		for _, c := range text.checks {
 			e := newExpr(c, names)
