@@ -14,7 +14,7 @@ const (
 	Missing    Kind = iota // what is expected is not there
 	Unexpected             // what is there is not expected
 	Changed                // it is there, and different
-	OrderOnly              // the columns of a table are the same in another order: a note, to [Equal] no difference
+	OrderOnly              // the columns of a table are the same in another order: a note, to [Schema.Equal] no difference
 )
 
 // String returns the kind in a word.

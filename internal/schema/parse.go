@@ -120,9 +120,11 @@ type tableText struct {
 
 type columnText struct {
 	name      string
+	typ       []token
 	collation string // "" for BINARY
 	conflict  string // of NOT NULL
 	generated []token
+	always    bool // it is GENERATED ALWAYS
 }
 
 // A uniqueText is a UNIQUE constraint with an ON CONFLICT.
@@ -189,12 +191,14 @@ func (p *parser) atConstraint() bool {
 // column reads the definition of a column.
 func (t *tableText) column(p *parser) {
 	c := columnText{name: p.name()}
+	start := p.i
 	for p.i < len(p.toks) && p.isType() {
 		p.i++
 	}
 	if p.peek().is("(") {
 		p.parens() // of the type
 	}
+	c.typ = p.toks[start:p.i]
 	for !p.failed {
 		switch {
 		case p.accept("constraint"):
@@ -228,6 +232,7 @@ func (t *tableText) column(p *parser) {
 		case p.accept("collate"):
 			c.collation = p.collation()
 		case p.accept("as"), p.accept("generated", "always", "as"):
+			c.always = p.toks[p.i-2].is("always")
 			c.generated = bare(p.parens())
 			if !p.accept("stored") {
 				p.accept("virtual")

@@ -444,6 +444,9 @@ func (r *reader) table(m master) *table {
 			of := t.columns[i]
 			of.collation, of.conflict = c.collation, c.conflict
 			of.generated = newExpr(c.generated, names)
+			if c.always { // SQLite takes it for a part of the type if comments are in between
+				of.typ = typeName(source(c.typ))
+			}
 		}
 		for _, c := range text.checks {
 			e := newExpr(c, names)
