@@ -330,10 +330,12 @@ func (s *Set) check(m *Migration, buf *[]byte) error {
 		says, known := directives[d.Word]
 		var why error
 		switch {
-		case !d.Leading:
-			why = errors.New("a directive must come before the first statement")
+		case d.Word == directiveUnless:
+			_, why = parseThing(d.Args)
+		case !d.Leading && known:
+			why = errors.New("this directive must come before the first statement")
 		case !known:
-			why = fmt.Errorf("unknown directive %s; did you mean %s?", quote(d.Word), near.Word(d.Word, keys(directives)))
+			why = fmt.Errorf("unknown directive %s; did you mean %s?", quote(d.Word), near.Word(d.Word, append(keys(directives), directiveUnless)))
 		case d.Args != "":
 			why = fmt.Errorf("the directive %s takes nothing after it", d.Word)
 		case m.compatible*says.compatible != 0 && m.compatible != says.compatible:

@@ -74,10 +74,37 @@ func (p *plan) state(set string) string {
 	}
 	for _, s := range p.sets {
 		if s.set.name == set || set == "" && s.set.name != ownSet {
-			return fmt.Sprintf("the database is %sat version %d", unchanged, s.version)
+			return fmt.Sprintf("the database is %sat version %d%s", unchanged, s.version, p.halfDone())
 		}
 	}
 	return "the database is unchanged"
+}
+
+// after takes over what an earlier plan of the same run has come to.
+func (p *plan) after(earlier *plan) *plan {
+	p.committed = earlier.committed
+	for i := range p.sets {
+		if p.committed {
+			p.sets[i].from = earlier.sets[i].from
+		}
+	}
+	return p
+}
+
+// halfDone says which migration was cut off.
+func (p *plan) halfDone() string {
+	half := p.lease.progress
+	if half.statements+half.rows == 0 {
+		return ""
+	}
+	for _, s := range p.sets {
+		for _, m := range s.pending {
+			if s.set.name == half.set && m.Version == half.version && m.Checksum == half.checksum {
+				return fmt.Sprintf(", and migration %s is half done (%s), which the next open goes on with", m, half)
+			}
+		}
+	}
+	return ""
 }
 
 // versioned is how many of the pending migrations have versions. They come
@@ -188,7 +215,7 @@ func planSet(c *config, b *books, set *Set) (s setPlan, refusals []error) {
 	var late []string
 	for _, m := range s.target {
 		if p := b.lease.progress; p.set == set.name && p.version == m.Version && m.Version > 0 && p.checksum != m.Checksum && p.statements+p.rows > 0 {
-			refusals = append(refusals, refuse(ErrChanged, "migration %s was edited while it was half done (%d of its statements, %d rows): put the text back as it was", m, p.statements, p.rows))
+			refusals = append(refusals, refuse(ErrChanged, "migration %s was edited while it was half done (%s): put the text back as it was", m, p))
 		}
 		r, ok := current[keyOf(m.Version, m.Name)]
 		switch {

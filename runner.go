@@ -25,7 +25,7 @@ type run struct {
 	goal   *goal
 	tel    telemetry
 	plan   *plan         // the newest
-	began  time.Time     // of the request under way, in a run of several transactions
+	began  time.Time     // of the last request, without what was waited for it, in a run of several transactions
 	unsure *done         // the migration whose answer was lost
 	spent  time.Duration // waited before the run
 	report report
@@ -54,7 +54,7 @@ var errSuperseded = errors.New("another connection has upgraded the database")
 // that the connection has been used for more than looking. An error says in what
 // state the database is.
 func (c *config) upgrade(ctx context.Context, p place, w *waiter, g *goal) (rep *report, wrote bool, err error) {
-	r := &run{config: c, place: p, store: p.server, wait: w, spent: w.spent, goal: g, tel: telemetry{config: c, start: time.Now()}}
+	r := &run{config: c, place: p, store: p.server, wait: w, spent: w.total(), goal: g, tel: telemetry{config: c, start: time.Now()}}
 	if p.server == nil {
 		r.conn, err = newSession(ctx, p.conn)
 		if err != nil {
@@ -79,7 +79,9 @@ func (c *config) upgrade(ctx context.Context, p place, w *waiter, g *goal) (rep 
 	case r.tel.span == nil:
 		return &r.report, false, nil
 	case err == errSuperseded:
-		outcome, err = outcomeUpToDate, nil
+		if err = nil; r.report.applied() == 0 {
+			outcome = outcomeUpToDate
+		}
 	case err != nil:
 		err = r.explain(ctx, err)
 		outcome = outcomeOf(err)
@@ -138,9 +140,9 @@ func (r *run) limited(ctx context.Context, f func(context.Context) error) error 
 	return err
 }
 
-// held reports whether another run has the lease, by reading as little as can
-// be, and whether the database is up to date meanwhile.
-func (r *run) held(ctx context.Context) (held, upToDate bool, err error) {
+// look reads who has the lease, and whether the database is up to date
+// meanwhile: as little as can be, since it is done again and again.
+func (r *run) look(ctx context.Context) (held leaseRow, upToDate bool, err error) {
 	err = r.wait.retryIf(ctx, r.passes, func() error {
 		answers, err := r.read(ctx, stateQuery, leaseQuery)
 		if err != nil {
@@ -150,7 +152,7 @@ func (r *run) held(ctx context.Context) (held, upToDate bool, err error) {
 		if answers[1].Err == nil && b.readLease(answers[1].Rows) != nil {
 			b = books{} // a plan finds out what is wrong with it
 		}
-		held, upToDate = b.lease.left > 0, r.goal.metBy(answers[0].Rows)
+		held, upToDate = b.lease, r.goal.metBy(answers[0].Rows)
 		return nil
 	})
 	return held, upToDate, err
@@ -190,25 +192,23 @@ func (r *run) write(ctx context.Context) error {
 			return r.pendingError("_migrate=check forbids to apply that")
 		}
 		if r.plan.lease.left == 0 {
-			if err := r.writeNow(ctx); !errors.Is(err, errHeld) {
+			if err := r.writeNow(ctx); !errors.Is(err, errHeld) && !errors.Is(err, errLost) {
 				return err
 			}
 		}
-		why := errHeld
-		if r.plan.lease.owner != "" {
-			why = fmt.Errorf("%w: %s", errHeld, r.plan.lease.owner)
-		}
-		for held := true; held; {
-			if err := r.wait.wait(ctx, time.Now(), why); err != nil {
+		for {
+			held, upToDate, err := r.look(ctx)
+			switch {
+			case err != nil:
 				return err
-			}
-			var upToDate bool
-			var err error
-			if held, upToDate, err = r.held(ctx); err != nil {
-				return err
-			}
-			if upToDate {
+			case upToDate:
 				return errSuperseded
+			}
+			if held.left == 0 {
+				break
+			}
+			if err := r.wait.wait(ctx, time.Now(), held.why()); err != nil {
+				return err
 			}
 		}
 		if err := r.planOutside(ctx); err != nil {
@@ -545,18 +545,24 @@ func (m *Migration) creates() []object {
 }
 
 func (r *run) applyScript(ctx context.Context, d *done) error {
-	sc := script.NewScanner(d.migration.scripts.up)
+	statements, err := d.migration.statements()
+	if err != nil {
+		return err
+	}
 	var pace script.Pace
-	for {
-		st, ok := sc.Next()
-		if !ok {
-			return sc.Err() // nil: the script was checked when it was loaded
-		}
+	for i := range statements {
+		st := &statements[i]
 		if err := context.Cause(ctx); err != nil {
 			return err
 		}
+		if skip, err := r.skips(ctx, st, localStore{r.conn, r.wait}.ask); err != nil || skip {
+			if err != nil {
+				return err
+			}
+			continue
+		}
 		stCtx, end := r.tel.statement(ctx, d.set, st.Kind.String(), st.Text)
-		if pace.Quick(st) {
+		if pace.Quick(st.Statement) {
 			// To be ready for an interrupt costs modernc.org/sqlite a goroutine,
 			// which takes longer than a CREATE TABLE.
 			stCtx = context.WithoutCancel(stCtx)
@@ -577,6 +583,7 @@ func (r *run) applyScript(ctx context.Context, d *done) error {
 			}
 		}
 	}
+	return nil
 }
 
 func (r *run) applyFunc(ctx context.Context, d *done) (err error) {
@@ -604,7 +611,14 @@ func (r *run) writeBooks(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	if r.plan.lease.token == "" {
+		return nil
+	}
+	// Whoever had the lease may only have stalled.
+	if err := r.conn.exec(ctx, revoke); err != nil {
+		return err
+	}
+	return r.conn.exec(ctx, forgetDone)
 }
 
 // commit waits for readers where the journal mode makes it necessary. The

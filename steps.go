@@ -24,9 +24,9 @@ func (r *run) inSteps(ctx context.Context) error {
 			err = r.walk(ctx, l)
 		}
 		switch {
-		case err == nil || errors.Is(err, errHeld) || errors.Is(err, errSuperseded):
+		case err == nil || errors.Is(err, errHeld) || errors.Is(err, errLost) || errors.Is(err, errSuperseded):
 			return err
-		case context.Cause(ctx) != nil:
+		case context.Cause(ctx) != nil, errors.Is(err, ErrLocked):
 			r.dropLease(ctx, l, nil)
 			return err
 		case errors.Is(err, engine.ErrThrownOut):
@@ -37,7 +37,7 @@ func (r *run) inSteps(ctx context.Context) error {
 				return err
 			}
 			fallthrough
-		case errors.Is(err, errLost), isBusy(err), r.uncertain(err):
+		case isBusy(err), r.uncertain(err):
 			if err := r.wait.wait(ctx, r.began, err); err != nil {
 				r.dropLease(ctx, l, nil)
 				return r.orLocked(ctx, err)
@@ -91,14 +91,17 @@ func (r *run) take(ctx context.Context, l *lease) error {
 		all = append(all, engine.Statement{Text: q, Query: true})
 	}
 	answers, err := r.request(ctx, all)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrLocked):
+		return err
+	case err != nil:
 		return fmt.Errorf("taking the lease: %w", err)
 	}
 	b, err := readBooks(answers[taken:])
 	if err != nil {
 		return err
 	}
-	r.plan = newPlan(r.config, b)
+	r.plan = newPlan(r.config, b).after(r.plan)
 	if b.lease.token != l.token {
 		return errHeld
 	}
@@ -111,10 +114,10 @@ func (r *run) take(ctx context.Context, l *lease) error {
 		r.dropLease(ctx, l, nil)
 		return errSuperseded
 	}
-	if r.plan.must() {
+	if r.plan.must() && !r.plan.committed {
 		r.tel.begin(ctx, r.plan)
 		r.tel.plan(r.plan)
-		r.report.LockWait = r.wait.spent - r.spent
+		r.report.LockWait = r.wait.total() - r.spent
 		r.tel.waited(r.report.LockWait, true)
 	}
 	return r.plan.read()
@@ -136,7 +139,8 @@ func (r *run) settle() {
 
 // request runs a transaction.
 func (r *run) request(ctx context.Context, statements []engine.Statement) (answers []engine.Answer, err error) {
-	r.began = time.Now()
+	start, spent := time.Now(), r.wait.spent
+	defer func() { r.began = start.Add(r.wait.spent - spent) }()
 	err = r.limited(ctx, func(ctx context.Context) error {
 		answers, err = r.store.Transact(ctx, statements...)
 		return err
@@ -205,6 +209,7 @@ type walk struct {
 	lease   *lease
 	opening []engine.Statement // for the first transaction
 	closed  bool               // the last transaction is done
+	rested  time.Time          // when others last had much time to write
 }
 
 // opening is what the first transaction after the lease does: the history of
@@ -250,6 +255,7 @@ type transaction struct {
 	statements []engine.Statement
 	script     []*script.Statement // the migration's own ones
 	purpose    []string            // of the others
+	keysAdvice string
 }
 
 func (t *transaction) add(purpose string, list ...engine.Statement) {
@@ -286,6 +292,7 @@ func (w *walk) finish(t *transaction, s *setPlan, history engine.Statement, m *M
 		t.add(purposeBooks, w.run.closing(w.lease)...)
 	} else {
 		t.add(purposeBooks, statement(writeState, []any{s.set.name, max(s.version, m.Version), ""}))
+		t.add(purposeFence, w.lease.renew(false))
 	}
 }
 
@@ -320,6 +327,7 @@ func (w *walk) committed(t *transaction, answers []engine.Answer, err error) err
 		w.lease.step++
 		w.opening = nil
 		w.plan.committed = true
+		w.wait.renew()
 		return nil
 	}
 	var at *engine.StatementError
@@ -334,7 +342,7 @@ func (w *walk) committed(t *transaction, answers []engine.Answer, err error) err
 	case purpose == purposeFence:
 		return errLost
 	case purpose == purposeKeys:
-		return &MigrationError{Err: fmt.Errorf("it leaves rows that break a foreign key: %s; repair these rows in the migration", text(answers[at.Index-1].Rows[0][0]))}
+		return &MigrationError{Err: fmt.Errorf("it leaves rows that break a foreign key: %s; %s", text(answers[at.Index-1].Rows[0][0]), t.keysAdvice)}
 	}
 	return fmt.Errorf("%s: %w", purpose, at.Err)
 }
@@ -365,6 +373,7 @@ func (w *walk) step(s *setPlan, m *Migration) error {
 		return d.err
 	}
 	w.report.Done = append(w.report.Done, d)
+	w.lease.progress = progress{}
 	w.closed = w.isLast(s, m)
 	s.version = max(s.version, m.Version)
 	return nil
@@ -387,16 +396,19 @@ func (w *walk) stepScript(ctx context.Context, s *setPlan, d *done) error {
 	if checkKeys {
 		t.add(purposeKeys, engine.Statement{Text: keysBefore, Optional: true})
 	}
-	statements, err := script.Split(m.scripts.up)
+	statements, err := m.statements()
+	if err == nil {
+		statements, err = needed(ctx, statements, w.store.Read)
+	}
 	if err != nil {
 		return err
 	}
 	first := len(t.statements)
 	for i := range statements {
-		t.addScript(&statements[i])
+		t.addScript(&statements[i].Statement)
 	}
 	if checkKeys {
-		t.addKeys()
+		t.addKeys(undoneKeys)
 	}
 	d.statements = len(statements)
 	start := time.Now()
@@ -421,7 +433,14 @@ func (w *walk) stepScript(ctx context.Context, s *setPlan, d *done) error {
 	return err
 }
 
-func (t *transaction) addKeys() {
+// What to do about rows that a migration leaves and that break a foreign key.
+const (
+	undoneKeys   = "repair these rows in the migration"
+	halfDoneKeys = "what it did before is committed, and its text must stay as it is: repair these rows in the database, then open it again"
+)
+
+func (t *transaction) addKeys(advice string) {
+	t.keysAdvice = advice
 	t.add(purposeKeys, engine.Statement{Text: keysAfter}, engine.Statement{Text: keysQuery, Query: true}, engine.Statement{Text: keysGuard})
 }
 
@@ -450,6 +469,7 @@ func (w *walk) stepFunc(ctx context.Context, s *setPlan, d *done) error {
 	if err != nil {
 		return err
 	}
+	w.began = time.Now()
 	do := func(t *transaction) error {
 		answers, err := tx.do(ctx, t.statements...)
 		if err != nil {
@@ -468,7 +488,7 @@ func (w *walk) stepFunc(ctx context.Context, s *setPlan, d *done) error {
 	after := &transaction{}
 	if err == nil {
 		d.duration = time.Since(start)
-		after.addKeys()
+		after.addKeys(undoneKeys)
 		w.finish(after, s, statement(writeRecord, d.row()), d.migration)
 		err = do(after)
 	}
@@ -488,33 +508,57 @@ func (w *walk) stepFunc(ctx context.Context, s *setPlan, d *done) error {
 func (w *walk) stepOutside(ctx context.Context, s *setPlan, d *done) error {
 	start := time.Now()
 	p := w.progressOf(d)
-	statements, err := script.Split(d.migration.scripts.up)
+	statements, err := d.migration.statements()
 	if err != nil {
 		return err
 	}
+	checkKeys := slices.ContainsFunc(statements, func(st guarded) bool { return st.InTransaction() == "" && st.ChangesRows() })
 	for ; p.statements < int64(len(statements)); p.statements++ {
-		st := &statements[p.statements]
-		if st.InTransaction() != "" {
-			if err := w.outside(ctx, st, p); err != nil {
-				return err
-			}
+		if skip, err := w.skips(ctx, &statements[p.statements], w.store.Read); err != nil {
+			return err
+		} else if skip {
 			continue
 		}
-		after := p
-		after.statements++
+		st := &statements[p.statements].Statement
+		after, outside := p, st.InTransaction() != ""
+		if !outside {
+			after.statements++
+		}
 		t := w.transaction(after)
-		t.addScript(st)
-		answers, err := w.answers(ctx, t)
-		if err != nil {
+		if checkKeys && p.statements == 0 {
+			t.add(purposeKeys, engine.Statement{Text: keysBefore, Optional: true})
+		}
+		stCtx, end := w.tel.statement(ctx, d.set, st.Kind.String(), st.Text)
+		if outside {
+			err = w.commit(ctx, t)
+			if err == nil {
+				err = w.outside(stCtx, st, p)
+			}
+		} else {
+			t.addScript(st)
+			changed := len(t.statements) - 1
+			t.add(purposeFence, w.lease.renew(st.Changes()))
+			var answers []engine.Answer
+			if answers, err = w.answers(stCtx, t); err == nil && st.Changes() {
+				p.rows += answers[changed].RowsAffected
+			}
+		}
+		if end(err); err != nil {
 			w.lease.progress = p
 			return err
 		}
-		if st.Changes() {
-			p.rows += answers[len(answers)-1].RowsAffected
+	}
+	if w.place.server == nil {
+		// It may have turned them on, and the next ones count on that they are off.
+		if err := w.conn.exec(ctx, "PRAGMA foreign_keys = OFF"); err != nil {
+			return err
 		}
 	}
 	d.statements, d.rows, d.duration = len(statements), p.rows, time.Since(start)
 	t := w.transaction(p)
+	if checkKeys {
+		t.addKeys(halfDoneKeys)
+	}
 	w.finish(t, s, statement(writeRecord, d.row()), d.migration)
 	return w.commit(ctx, t)
 }
@@ -522,9 +566,6 @@ func (w *walk) stepOutside(ctx context.Context, s *setPlan, d *done) error {
 // outside runs one statement outside of a transaction, and keeps the lease while
 // it runs.
 func (w *walk) outside(ctx context.Context, st *script.Statement, p progress) error {
-	if err := w.commit(ctx, w.transaction(p)); err != nil {
-		return err
-	}
 	stop := w.keep(ctx, p)
 	err := w.wait.retry(ctx, func() error {
 		_, err := w.store.Execute(ctx, engine.Statement{Text: st.Text})
@@ -586,56 +627,83 @@ func (w *walk) renew(ctx context.Context, p progress) {
 	}
 }
 
+// A migration in batches rests after each of them. SQLite's own way of waiting
+// for a lock is to look every 100 ms, after the first few times, so that now and
+// then it rests for longer than that: whoever is ready to wait for a second gets
+// his turn.
+const (
+	workTime = 500 * time.Millisecond
+	restTime = 110 * time.Millisecond
+)
+
 // stepBatches repeats each statement, in a transaction with its progress, until
 // it changes no row.
 func (w *walk) stepBatches(ctx context.Context, s *setPlan, d *done) error {
 	start := time.Now()
 	m, p := d.migration, w.progressOf(d)
-	statements, err := script.Split(m.scripts.up)
+	statements, err := m.statements()
 	if err != nil {
 		return err
 	}
 	checkKeys := m.changesRows()
-	begun := p.rows
-	report := w.tel.progress(ctx, d)
-	for p.statements < int64(len(statements)) {
-		if err := context.Cause(ctx); err != nil {
+	begun, report := p.rows, w.tel.progress(ctx, d)
+	w.rested = start
+	for ; p.statements < int64(len(statements)); p.statements++ {
+		if skip, err := w.skips(ctx, &statements[p.statements], w.store.Read); err != nil {
 			return err
-		}
-		st := &statements[p.statements]
-		began := time.Now()
-		t := w.transaction(p)
-		if checkKeys && p.statements == 0 && p.rows == 0 {
-			t.add(purposeKeys, engine.Statement{Text: keysBefore, Optional: true})
-		}
-		t.addScript(st)
-		changed := len(t.statements) - 1
-		if st.Changes() {
-			t.add(purposeBooks, engine.Statement{Text: "UPDATE main.migratingsqlite_lease SET rows_affected = rows_affected + changes()"})
-		}
-		answers, err := w.answers(ctx, t)
-		if err != nil {
-			return err
-		}
-		n := answers[changed].RowsAffected
-		if !st.Changes() || n == 0 {
-			p.statements++
+		} else if skip {
 			continue
 		}
-		p.rows += n
-		report(p.rows, p.rows-begun)
-		// Others want to write, too.
-		if err := pause(ctx, min(max(time.Since(began)/4, time.Millisecond), maxPause)); err != nil {
+		st := &statements[p.statements].Statement
+		stCtx, end := w.tel.statement(ctx, d.set, st.Kind.String(), st.Text)
+		for more := true; more && err == nil; {
+			more, err = w.batch(stCtx, st, &p, checkKeys && p.statements == 0 && p.rows == 0)
+			if more {
+				report(p.rows, p.rows-begun)
+			}
+		}
+		if end(err); err != nil {
+			w.lease.progress = p
 			return err
 		}
 	}
 	d.statements, d.rows, d.duration = len(statements), p.rows, time.Since(start)
 	t := w.transaction(p)
 	if checkKeys {
-		t.addKeys()
+		t.addKeys(halfDoneKeys)
 	}
 	w.finish(t, s, statement(writeRecord, d.row()), m)
 	return w.commit(ctx, t)
+}
+
+// batch runs a statement once, and then lets others write. It reports whether the
+// statement is to be run again.
+func (w *walk) batch(ctx context.Context, st *script.Statement, p *progress, first bool) (more bool, err error) {
+	start := time.Now()
+	after := *p
+	if !st.Changes() {
+		after.statements++ // it is done once
+	}
+	t := w.transaction(after)
+	if first {
+		t.add(purposeKeys, engine.Statement{Text: keysBefore, Optional: true})
+	}
+	t.addScript(st)
+	changed := len(t.statements) - 1
+	t.add(purposeFence, w.lease.renew(st.Changes()))
+	answers, err := w.answers(ctx, t)
+	if err != nil || !st.Changes() || answers[changed].RowsAffected == 0 {
+		return false, err
+	}
+	p.rows += answers[changed].RowsAffected
+	took := time.Since(start)
+	if time.Since(w.rested)+took > workTime {
+		err = pause(ctx, restTime)
+		w.rested = time.Now()
+	} else {
+		err = pause(ctx, max(time.Millisecond, min(took/8, maxPause)))
+	}
+	return true, err
 }
 
 // dropLease gives the lease up halfway, as far as that can be done, and leaves a
@@ -654,7 +722,15 @@ func (r *run) dropLease(ctx context.Context, l *lease, failure error) {
 			}
 		}
 	}
-	if _, err := r.store.Transact(ctx, list...); err == nil && len(list) > 1 {
-		r.plan.traced = true
+	r.plan.lease.progress = l.progress // says the error
+	store := r.store
+	if r.place.server == nil {
+		store = localStore{r.conn, &waiter{budget: 500 * time.Millisecond}}
+	}
+	_, err := store.Transact(ctx, list...)
+	if err == nil {
+		r.plan.traced = len(list) > 1
+	} else if len(list) > 1 {
+		store.Transact(ctx, l.drop()) // a full disk has room for that
 	}
 }

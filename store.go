@@ -78,13 +78,13 @@ func (l localStore) do(ctx context.Context, statements ...engine.Statement) ([]e
 	answers := make([]engine.Answer, len(statements))
 	for i, s := range statements {
 		if err := context.Cause(ctx); err != nil {
-			return answers, err
+			return answers[:i], err
 		}
 		start := time.Now()
 		a, err := l.Execute(ctx, s)
 		a.Duration = time.Since(start)
 		if answers[i] = a; err != nil && !s.Optional {
-			return answers, &engine.StatementError{Index: i, Err: err}
+			return answers[:i], &engine.StatementError{Index: i, Err: err}
 		}
 		answers[i].Err = err
 	}

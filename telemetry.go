@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/migratingsqlite/migratingsqlite/internal/engine"
-	"github.com/migratingsqlite/migratingsqlite/internal/script"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -265,7 +264,7 @@ func (t *telemetry) statement(ctx context.Context, set, kind, text string) (cont
 
 // statements records those that ran in a transaction that is over, one after the
 // other. err is the error of the one behind those that went well.
-func (t *telemetry) statements(ctx context.Context, set string, list []script.Statement, answers []engine.Answer, first int, start time.Time, well int, err error) {
+func (t *telemetry) statements(ctx context.Context, set string, list []guarded, answers []engine.Answer, first int, start time.Time, well int, err error) {
 	if t.config.trace != traceStatements || set == ownSet {
 		return
 	}

@@ -32,11 +32,15 @@ func open(dsn engine.DSN) (*engine.Database, error) {
 	d := &engine.Database{System: "sqlite", Name: c.name(), Path: c.file(), Base: b}
 	if c.form == local {
 		d.Gate = &connector{db: db, pragmas: c.gate, exact: true}
-	} else if b.server, err = hrana.New(c.url, c.token); err != nil {
-		return nil, err
-	} else {
-		d.Server = b.server
+		return d, nil
 	}
+	if b.server, err = hrana.New(c.url, c.token); err != nil {
+		return nil, err
+	}
+	if c.far != "" {
+		b.server.Decrypt(c.far)
+	}
+	d.Server = b.server
 	if c.form == replica {
 		d.Refresh = db.refresh
 	}
