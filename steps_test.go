@@ -23,18 +23,6 @@ CREATE INDEX people_name ON people (name);`
 // leaseLeft is the lease as a row, without what differs from run to run.
 const leaseLeft = "SELECT expires_at, set_name, statement, rows_affected FROM migratingsqlite_lease"
 
-func TestMigrationInBatches(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "app.db")
-	set := app(t, "0001_people.sql", people, "0002_lower.sql", lowerInBatches, "0003_more.sql", "CREATE TABLE more(x)")
-	must(t, with(t, path, set))
-	want(t, rows(t, path, "SELECT count(*), sum(touched), count(DISTINCT name), sum(name = lower(name)) FROM people"), []string{"10000 10000 10000 10000"})
-	want(t, rows(t, path, history), []string{"app 1 people applied", "app 2 lower applied", "app 3 more applied"})
-	want(t, rows(t, path, "SELECT json_extract(metadata, '$.statements'), json_extract(metadata, '$.rows_affected') FROM migratingsqlite_history WHERE version = 2 AND set_name = 'app'"), []string{"2 10000"})
-	want(t, rows(t, path, leaseLeft), []string{" <nil> <nil> <nil>"})
-	want(t, rows(t, path, "SELECT set_name, version, digest FROM migratingsqlite_state WHERE set_name = 'app'"), []string{"app 3 " + set.Digest()})
-	must(t, with(t, path+"?_migrate=check", set))
-}
-
 // A run that ends halfway has done what it has done; the next one does the rest.
 func TestBatchesThatAreCutOff(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "app.db")
@@ -118,62 +106,6 @@ func TestStepsInMemory(t *testing.T) {
 	var n int
 	must(t, db.QueryRow("SELECT count(*) FROM people WHERE touched = 1").Scan(&n))
 	want(t, n, 10000)
-}
-
-// A Go migration among steps has a transaction of its own.
-func TestGoMigrationAmongSteps(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "app.db")
-	fails := true
-	set := load(t, "app", files("0001_people.sql", people, "0002_lower.sql", lowerInBatches), migratingsqlite.Func(3, "count", func(ctx context.Context, tx migratingsqlite.Tx) error {
-		if _, err := tx.ExecContext(ctx, "CREATE TABLE counted AS SELECT count(*) AS n FROM people"); err != nil {
-			return err
-		}
-		if fails {
-			return errors.New("not today")
-		}
-		return nil
-	}, nil))
-	wantError(t, with(t, path, set), nil, "migration 0003_count failed: not today", "the database is at version 2")
-	want(t, rows(t, path, "SELECT count(*) FROM sqlite_schema WHERE name = 'counted'"), []string{"0"})
-	fails = false
-	must(t, with(t, path, set))
-	want(t, rows(t, path, "SELECT n FROM counted"), []string{"10000"})
-	want(t, rows(t, path, history), []string{"app 1 people applied", "app 2 lower applied", "app 3 count applied"})
-}
-
-func TestForeignKeysAreCheckedInSteps(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "app.db")
-	family := "CREATE TABLE parent(id INTEGER PRIMARY KEY); CREATE TABLE child(p REFERENCES parent(id)); INSERT INTO parent VALUES (1), (2)"
-	must(t, with(t, path, app(t, "0001_family.sql", family)))
-	change(t, path, "INSERT INTO child VALUES (1), (99)") // one of them was broken before
-	set := app(t, "0001_family.sql", family, "0002_vacuum.sql", "-- migratingsqlite: no-transaction\nVACUUM", "0003_delete.sql", "DELETE FROM parent")
-	wantError(t, with(t, path+"?_pragma=foreign_keys(1)", set), nil, "migration 0003_delete failed", "table child: no such row in parent (1 more than before)", "the database is at version 2")
-	want(t, rows(t, path, "SELECT count(*) FROM parent"), []string{"2"})
-	must(t, with(t, path, app(t, "0001_family.sql", family, "0002_vacuum.sql", "-- migratingsqlite: no-transaction\nVACUUM", "0003_delete.sql", "DELETE FROM parent WHERE id = 2")))
-}
-
-// Another run's lease keeps this one waiting, and an expired one does not.
-func TestLeaseOfAnother(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "app.db")
-	one := []string{"0001_a.sql", "CREATE TABLE a(x)"}
-	must(t, with(t, path, app(t, one...)))
-	take := func(seconds string) {
-		change(t, path, "INSERT OR REPLACE INTO migratingsqlite_lease (id, owner, token, step, renewed_at, expires_at) VALUES (1, 'somebody', 'x', 7, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '"+seconds+" seconds'))")
-	}
-	for _, more := range [][]string{{"0002_b.sql", "CREATE TABLE b(x)"}, {"0002_b.sql", "-- migratingsqlite: no-transaction\nCREATE TABLE b(x)"}} {
-		set := app(t, append(one, more...)...)
-		take("+60")
-		must(t, with(t, path, app(t, one...))) // has nothing to do
-		wantError(t, with(t, path+"?_migrate_timeout=100ms", set), migratingsqlite.ErrLocked, "somebody", "another connection is upgrading")
-		take("+0.3")
-		start := time.Now()
-		must(t, with(t, path, set))
-		if waited := time.Since(start); waited < 250*time.Millisecond {
-			t.Errorf("waited only %s", waited)
-		}
-		want(t, rows(t, path, "SELECT count(*) FROM b"), []string{"0"})
-		change(t, path, "DROP TABLE b; DELETE FROM migratingsqlite_history WHERE version = 2; DELETE FROM migratingsqlite_state WHERE set_name = 'app'")
-	}
 }
 
 func TestDirectivesOfSteps(t *testing.T) {

@@ -23,6 +23,7 @@ func TestLocalFile(t *testing.T) {
 		Memory:      "libsql::memory:",
 		Limits: enginetest.Limits{
 			enginetest.FunctionsReadTimes: "the gate's connections read text as text",
+			enginetest.Interrupt:          "no call into C can be stopped",
 		},
 	})
 }
@@ -58,6 +59,7 @@ func ofServers() enginetest.Limits {
 		enginetest.ForeignKeyRows:     "their numbers are compared, in the same request as the script",
 		enginetest.ForeignKeyMismatch: "PRAGMA foreign_key_check fails as a whole",
 		enginetest.FunctionsReadTimes: "the protocol has no times",
+		enginetest.Interrupt:          "a server finishes what it has begun",
 		enginetest.Infinity:           "the protocol has no infinite numbers",
 		// What the server's parser or its authorizer does not let through.
 		enginetest.Temp:           "the server does not support CREATE TEMP TABLE",

@@ -91,6 +91,9 @@ const (
 	// FunctionsReadTimes: a migration in Go reads a column of type DATETIME as a
 	// time.Time. Without it, as the text that it is.
 	FunctionsReadTimes Feature = "times in Go migrations"
+	// Interrupt: a statement stops when its context ends. Without it, it goes on
+	// by itself.
+	Interrupt Feature = "statements that stop with their context"
 	// Infinity: a number may be infinite.
 	Infinity Feature = "infinite numbers"
 	// ForeignKeyRows: a foreign key that was broken by as many rows before as

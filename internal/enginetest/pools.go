@@ -153,12 +153,20 @@ func callersGiveUp(w *world) {
 	w.isUpToDate(set)
 }
 
-// slowScript takes a second or so.
-const slowScript = `CREATE TABLE slow (x);
-INSERT INTO slow WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) SELECT count(*) FROM n;`
+// slowScript is a script that takes about a second, and the number that it
+// leaves in a table.
+func (w *world) slowScript() (script, n string) {
+	const count = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) SELECT count(*) FROM n"
+	const few = 50_000
+	start := time.Now()
+	w.rows(fmt.Sprintf(count, few))
+	many := int(few * time.Second / max(time.Since(start), time.Millisecond))
+	return fmt.Sprintf("CREATE TABLE slow (x);\nINSERT INTO slow "+count, many), fmt.Sprint(many)
+}
 
 func callerGivesUpDuringAScript(w *world) {
-	set := app(w, and(one, "0002_slow.sql", slowScript)...)
+	script, n := w.slowScript()
+	set := app(w, and(one, "0002_slow.sql", script)...)
 	db := w.open(set, "")
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
@@ -168,7 +176,7 @@ func callerGivesUpDuringAScript(w *world) {
 		}
 	})
 	must(w, db.Ping())
-	want(w, w.rows("SELECT x FROM slow"), []string{"3000000"})
+	want(w, w.rows("SELECT x FROM slow"), []string{n})
 	w.isUpToDate(set)
 	want(w, w.history(), []string{"app|1|a|applied", "app|2|slow|applied"})
 }
@@ -197,7 +205,8 @@ func closeEndsAnUpgrade(w *world) {
 // whole or not at all, and whoever comes next finds out.
 func closeDuringAScript(w *world) {
 	must(w, w.up(app(w, one...)))
-	set := app(w, and(one, "0002_slow.sql", slowScript, "0003_c.sql", "CREATE TABLE c (x)")...)
+	script, n := w.slowScript()
+	set := app(w, and(one, "0002_slow.sql", script, "0003_c.sql", "CREATE TABLE c (x)")...)
 	db := w.open(set, "")
 	result := make(chan error)
 	go func() { result <- db.Ping() }()
@@ -205,7 +214,7 @@ func closeDuringAScript(w *world) {
 	quick(w, 4*time.Second, func() { must(w, db.Close()) })
 	wantError(w, <-result, nil, "closed")
 	must(w, w.up(set))
-	want(w, w.rows("SELECT x FROM slow"), []string{"3000000"})
+	want(w, w.rows("SELECT x FROM slow"), []string{n})
 	want(w, w.history(), []string{"app|1|a|applied", "app|2|slow|applied", "app|3|c|applied"})
 	w.isUpToDate(set)
 }

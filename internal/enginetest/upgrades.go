@@ -146,6 +146,12 @@ func memory(w *world) {
 		_, err = rowsOf(c, "DELETE FROM users")
 		must(w, err)
 	}
+	// The connection that migrated is the one that is handed out.
+	for params, enforced := range w.ForeignKeys {
+		for _, steps := range []string{"", "-- migratingsqlite: no-transaction\n"} {
+			enforces(w, w.open(app(w, "0001_family.sql", family, "0002_rebuild.sql", steps+rebuildParent), params), enforced)
+		}
+	}
 	wantError(w, w.up(app(w, "0001_a.sql", "CREATE TABLE a (x);\nDROP TABLE b")), nil, "0001_a.sql:2:1: no such table: b")
 }
 
