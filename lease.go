@@ -65,6 +65,12 @@ type leaseRow struct {
 	progress     progress
 }
 
+// leaseStep is one transaction of whoever had the lease.
+type leaseStep struct {
+	token string
+	step  int64
+}
+
 // why is the error of a run that the lease keeps away.
 func (l *leaseRow) why() error {
 	at := ""

@@ -26,6 +26,7 @@ type run struct {
 	tel    telemetry
 	plan   *plan         // the newest
 	began  time.Time     // of the last request, without what was waited for it, in a run of several transactions
+	spared leaseStep     // whose lease had run out, but was not taken over at once
 	unsure *done         // the migration whose answer was lost
 	spent  time.Duration // waited before the run
 	report report
@@ -285,14 +286,18 @@ func (r *run) withoutForeignKeys(ctx context.Context) (restore func(), err error
 	}, nil
 }
 
-// lock takes the write lock. While another connection has it, that one is
-// probably doing this very upgrade.
-func (r *run) lock(ctx context.Context) (err error) {
+// lock takes the write lock for all that is to be done.
+func (r *run) lock(ctx context.Context) error {
 	before := r.wait.spent
-	defer func() {
-		r.report.LockWait = r.wait.spent - before
-		r.tel.waited(r.report.LockWait, err == nil)
-	}()
+	err := r.acquire(ctx, "")
+	r.report.LockWait = r.wait.spent - before
+	r.tel.waited(r.report.LockWait, err == nil)
+	return err
+}
+
+// acquire takes the write lock. While another connection has it, that one is
+// probably doing this very upgrade. A lease with the token is the run's own.
+func (r *run) acquire(ctx context.Context, token string) error {
 	for {
 		start := time.Now()
 		err := r.begin(ctx)
@@ -304,6 +309,9 @@ func (r *run) lock(ctx context.Context) (err error) {
 		}
 		if ok, _ := r.goal.reached(ctx, r.place.conn); ok {
 			return errSuperseded
+		}
+		if held, _, err := r.look(ctx); err == nil && held.left > 0 && held.token != token {
+			return errHeld
 		}
 	}
 }

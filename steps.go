@@ -1,6 +1,7 @@
 package migratingsqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"errors"
@@ -81,8 +82,16 @@ func (r *run) uncertain(err error) bool {
 // take takes the lease and plans again in the same transaction, since only what
 // is read there counts. It makes the driver's own tables where they are missing.
 func (r *run) take(ctx context.Context, l *lease) error {
+	transact := r.request
+	if r.place.server == nil {
+		if err := r.takeLock(ctx, l); err != nil {
+			return err
+		}
+		transact = localStore{r.conn, r.wait}.finish
+	}
 	all, err := r.bookkeeping()
 	if err != nil {
+		r.unlock(ctx)
 		return err
 	}
 	all = append(all, l.take())
@@ -90,11 +99,10 @@ func (r *run) take(ctx context.Context, l *lease) error {
 	for _, q := range booksQueries {
 		all = append(all, engine.Statement{Text: q, Query: true})
 	}
-	answers, err := r.request(ctx, all)
-	switch {
-	case errors.Is(err, ErrLocked):
+	answers, err := transact(ctx, all...)
+	if errors.Is(err, ErrLocked) {
 		return err
-	case err != nil:
+	} else if err != nil {
 		return fmt.Errorf("taking the lease: %w", err)
 	}
 	b, err := readBooks(answers[taken:])
@@ -126,6 +134,47 @@ func (r *run) take(ctx context.Context, l *lease) error {
 	return r.plan.read()
 }
 
+// takeLock takes the write lock for taking the lease, and plans again, so that
+// nothing is written where another run has it or has done everything.
+func (r *run) takeLock(ctx context.Context, l *lease) error {
+	err := r.acquire(ctx, l.token)
+	r.began = time.Now()
+	if err != nil {
+		return err
+	}
+	spare := false
+	if err = r.planInside(ctx); err == nil {
+		held := &r.plan.lease
+		switch {
+		case r.plan.refusal != nil:
+			err = r.plan.refusal
+		case !r.plan.may():
+			err = errSuperseded
+		case held.token == l.token:
+		case held.left > 0:
+			err = errHeld
+		case held.progress.set != "" && r.spared != (leaseStep{held.token, held.step}):
+			// Whoever had the lease may have had the lock until now as well, for one
+			// long statement, and be about to go on.
+			r.spared = leaseStep{held.token, held.step}
+			spare, err = true, errHeld
+		}
+	}
+	if err != nil {
+		r.unlock(ctx)
+	}
+	if spare {
+		err = cmp.Or(pause(ctx, maxPause), err)
+	}
+	return err
+}
+
+func (r *run) unlock(ctx context.Context) {
+	if r.place.server == nil {
+		r.conn.exec(context.WithoutCancel(ctx), "ROLLBACK")
+	}
+}
+
 // settle finds out what has become of a migration whose answer was lost.
 func (r *run) settle() {
 	d := r.unsure
@@ -141,7 +190,7 @@ func (r *run) settle() {
 }
 
 // request runs a transaction.
-func (r *run) request(ctx context.Context, statements []engine.Statement) (answers []engine.Answer, err error) {
+func (r *run) request(ctx context.Context, statements ...engine.Statement) (answers []engine.Answer, err error) {
 	start, spent := time.Now(), r.wait.spent
 	defer func() { r.began = start.Add(r.wait.spent - spent) }()
 	err = r.limited(ctx, func(ctx context.Context) error {
@@ -319,7 +368,7 @@ func (w *walk) commit(ctx context.Context, t *transaction) error {
 }
 
 func (w *walk) answers(ctx context.Context, t *transaction) ([]engine.Answer, error) {
-	answers, err := w.request(ctx, t.statements)
+	answers, err := w.request(ctx, t.statements...)
 	return answers, w.committed(t, answers, err)
 }
 
@@ -416,7 +465,7 @@ func (w *walk) stepScript(ctx context.Context, s *setPlan, d *done) error {
 	d.statements = len(statements)
 	start := time.Now()
 	w.finish(t, s, statement(writeStep, slices.Delete(d.row(), durationAt, durationAt+1)), m)
-	answers, err := w.request(ctx, t.statements)
+	answers, err := w.request(ctx, t.statements...)
 	ran := statements
 	var at *engine.StatementError
 	if err != nil {

@@ -63,6 +63,11 @@ func (l localStore) Transact(ctx context.Context, statements ...engine.Statement
 	if err := l.wait.retry(ctx, func() error { return l.conn.exec(ctx, "BEGIN IMMEDIATE") }); err != nil {
 		return nil, err
 	}
+	return l.finish(ctx, statements...)
+}
+
+// finish is Transact in a transaction that has begun.
+func (l localStore) finish(ctx context.Context, statements ...engine.Statement) ([]engine.Answer, error) {
 	answers, err := l.do(ctx, statements...)
 	if err == nil {
 		err = l.wait.retry(ctx, func() error { return l.conn.exec(context.WithoutCancel(ctx), "COMMIT") })
