@@ -211,9 +211,10 @@ func (f *file) cutAt(separator string) {
 		}
 		at += from
 		from = at + len(separator)
+		found := false
 		for outside <= at {
 			comment := script.NextLineComment(text, outside)
-			if comment == at {
+			if found = comment == at; found {
 				f.ends = append(f.ends, span{at, from})
 				outside = from
 				break
@@ -225,7 +226,7 @@ func (f *file) cutAt(separator string) {
 				outside = len(text)
 			}
 		}
-		if outside != from {
+		if !found {
 			f.fault(at, "%s inside of a string or a comment: the text would be cut there; move it to a line of its own", separator)
 		}
 	}

@@ -218,11 +218,11 @@ func listDrizzle(r *reader) {
 		var syntax *json.SyntaxError
 		var kind *json.UnmarshalTypeError
 		if errors.As(err, &syntax) {
-			at = int(syntax.Offset)
+			at = int(syntax.Offset) - 1 // the byte that was read last
 		} else if errors.As(err, &kind) {
 			at = int(kind.Offset)
 		}
-		before := text[:min(at, len(text))]
+		before := text[:max(0, min(at, len(text)))]
 		r.errorf("%s:%d:%d: %w", p, 1+bytes.Count(before, []byte("\n")), len(before)-bytes.LastIndexByte(before, '\n'), err)
 		return
 	}
