@@ -279,6 +279,7 @@ func TestLayoutsThatAreRefused(t *testing.T) {
 		{"goose with variables", "", files("1_a.sql", "-- +goose Up\n-- +goose ENVSUB ON\nSELECT 1;"), nil, []string{"1_a.sql:2:1", "ENVSUB"}},
 		{"goose with a typing error", "", files("1_a.sql", "-- +goose Up\nSELECT 1;\n-- +goose Dwon\nSELECT 2;"), nil, []string{"1_a.sql:3:1", `"Dwon"`}},
 		{"goose with an indented annotation", "", files("1_a.sql", "-- +goose Up\nSELECT 1;\n  -- +goose Down\nSELECT 2;"), nil, []string{"1_a.sql:3:1", "blanks"}},
+		{"goose in capitals", "", files("1_a.sql", "-- +goose Up\nSELECT 1;\n-- +GOOSE Down\nSELECT 2;"), nil, []string{"1_a.sql:3:1", "lower case"}},
 		{"goose without an end", "", files("1_a.sql", "-- +goose Up\n-- +goose StatementBegin\nSELECT 1;\n-- +goose Down\nSELECT 2;"), nil, []string{"1_a.sql:2:1", "StatementEnd"}},
 		{"goose named, and another file", "goose", files("1_a.sql", "SELECT 1;"), nil, []string{"1_a.sql:1:1", "no -- +goose Up"}},
 		{"dbmate: 10 before 9", "", files("9_a.sql", "-- migrate:up\n-- migrate:down\n", "10_b.sql", "-- migrate:up\n-- migrate:down\n"), nil, []string{"9_a.sql: comes after 10_b.sql in the order of names"}},

@@ -59,8 +59,8 @@ type Migration struct {
 	fsys             fs.FS // of the files
 	downFile         string
 	metadataFile     string
-	foreign          *source.Migration // what another tool's layout says of it; nil in the native ones
-	scripts          *scripts          // once they are needed
+	foreign          *source.Foreign // what another tool's layout says of it; nil in the native ones
+	scripts          *scripts        // once they are needed
 	upFunc, downFunc MigrateFunc
 	compatible       verdict
 	manner           manner
@@ -373,13 +373,9 @@ func (s *Set) listFiles(c setConfig) (err error) {
 	}
 	s.layout, s.paired = found.Layout, found.Paired
 	s.migrations = make([]Migration, len(found.Migrations), len(found.Migrations)+len(c.funcs))
-	for i := range found.Migrations {
-		f := &found.Migrations[i]
+	for i, f := range found.Migrations {
 		s.migrations[i] = Migration{
-			Version: f.Version, Name: f.Name, fsys: s.fsys, File: f.Up, downFile: f.Down, metadataFile: f.Metadata,
-		}
-		if found.Layout != source.Native {
-			s.migrations[i].foreign = f
+			Version: f.Version, Name: f.Name, fsys: s.fsys, File: f.Up, downFile: f.Down, metadataFile: f.Metadata, foreign: f.Foreign,
 		}
 	}
 	return nil

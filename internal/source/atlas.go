@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"io/fs"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -65,7 +64,7 @@ func listAtlas(r *reader) {
 			r.errorf("%s: Atlas takes any text for a version, here it has to be a number; name the file like 20240131101500_%s.sql and run atlas migrate hash", p, nonEmpty(description, "name"))
 			continue
 		}
-		n := numbered{digits: version, order: f.name, path: p, Migration: Migration{Name: nonEmpty(description, version), Up: p, ID: id, Covered: checkpoints}}
+		n := numbered{digits: version, order: f.name, path: p, Migration: Migration{Name: nonEmpty(description, version), Up: p}, Foreign: Foreign{ID: id, Covered: checkpoints}}
 		checkpoints = nil
 		switch mode := directives["txmode"]; mode {
 		case "", "file":
@@ -91,11 +90,11 @@ type atlasSum struct {
 
 type sumEntry struct{ name, sum string }
 
-var atlasIgnored = regexp.MustCompile(`^[ -~]*atlas:sum +ignore *(\r?\n|$)`)
+var atlasIgnored = lazily(`^[ -~]*atlas:sum +ignore *(\r?\n|$)`)
 
 func (s *atlasSum) add(name string, text []byte) {
 	s.running.Write([]byte(name))
-	if atlasIgnored.Match(text) {
+	if atlasIgnored().Match(text) {
 		return
 	}
 	s.running.Write(text)
@@ -146,7 +145,7 @@ func (r *reader) checkSum(files []sumEntry) {
 	}
 }
 
-var atlasDirective = regexp.MustCompile(`^[ -~]*?atlas:(\w+)(?: +([ -~]*))?`)
+var atlasDirective = lazily(`^[ -~]*?atlas:(\w+)(?: +([ -~]*))?`)
 
 // atlasDirectives returns the directives of a file: comments at its very start,
 // with an empty line behind them.
@@ -156,7 +155,7 @@ func atlasDirectives(text []byte) map[string]string {
 		line = bytes.TrimRight(line, "\n")
 		switch {
 		case bytes.HasPrefix(line, []byte("#")), bytes.HasPrefix(line, []byte("--")):
-			if m := atlasDirective.FindSubmatch(line); m != nil {
+			if m := atlasDirective().FindSubmatch(line); m != nil {
 				found[string(m[1])] = strings.TrimSpace(string(m[2]))
 			}
 		case len(bytes.TrimSpace(line)) == 0:
@@ -168,11 +167,11 @@ func atlasDirectives(text []byte) map[string]string {
 	return found
 }
 
-var atlasUnread = regexp.MustCompile(`(?m)^(?:--|#)[ -~]*atlas:(delimiter|import|txtar|assert)\b.*$`)
+var atlasUnread = lazily(`(?m)^(?:--|#)[ -~]*atlas:(delimiter|import|txtar|assert)\b.*$`)
 
 // readAtlas refuses the directives that would need Atlas itself.
 func readAtlas(f *file) {
-	for _, m := range atlasUnread.FindAllSubmatchIndex(f.src, -1) {
+	for _, m := range atlasUnread().FindAllSubmatchIndex(f.src, -1) {
 		f.fault(m[0], "atlas:%s is not read; write the script such that a semicolon ends each statement, without it", f.src[m[2]:m[3]])
 	}
 }

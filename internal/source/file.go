@@ -29,11 +29,11 @@ type Fault struct {
 	Msg          string
 }
 
-// Layout returns the layout of another tool by which the migration was found.
-func (m *Migration) Layout() *Layout { return m.layout }
+// Layout returns the layout by which the migration was found.
+func (m *Foreign) Layout() *Layout { return m.layout }
 
 // Script reads a file of the migration, whose text it changes.
-func (m *Migration) Script(text []byte, down bool) Script {
+func (m *Foreign) Script(text []byte, down bool) Script {
 	f := &file{src: text, down: down, literal: m.literal, noTransaction: m.NoTransaction}
 	if m.layout.read != nil {
 		m.layout.read(f)
@@ -71,7 +71,13 @@ type file struct {
 
 type span struct{ from, to int }
 
+// maxFaults is how many a file is told of at once.
+const maxFaults = 10
+
 func (f *file) fault(at int, format string, args ...any) {
+	if len(f.faults) == maxFaults {
+		return
+	}
 	before := f.src[:at]
 	f.faults = append(f.faults, Fault{
 		Line: 1 + bytes.Count(before, []byte("\n")), Column: at - bytes.LastIndexByte(before, '\n'), Msg: fmt.Sprintf(format, args...),
@@ -206,7 +212,7 @@ func (f *file) cutAt(separator string) {
 	outside := 0 // of everything
 	for from := 0; ; {
 		at := strings.Index(text[from:], separator)
-		if at < 0 {
+		if at < 0 || len(f.faults) == maxFaults {
 			return
 		}
 		at += from

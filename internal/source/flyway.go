@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,10 +26,10 @@ type versionedFile struct {
 }
 
 var (
-	flywayVersion = regexp.MustCompile(`^\d+([._]\d+)*$`)
-	refineryName  = regexp.MustCompile(`^([UV])(\d+)__(\w+)\.(sql|rs)$`)
+	flywayVersion = lazily(`^\d+([._]\d+)*$`)
+	refineryName  = lazily(`^([UV])(\d+)__(\w+)\.(sql|rs)$`)
 	// flywayMistake is what Flyway would silently leave out.
-	flywayMistake = regexp.MustCompile(`^[VvUuBb]\d.*\.sql$`)
+	flywayMistake = lazily(`^[VvUuBb]\d.*\.sql$`)
 )
 
 // versioned reads the name of a file.
@@ -42,7 +41,7 @@ func versioned(p string) (v versionedFile, ok bool) {
 	if base == "" || !isSQL && v.language == "" {
 		return v, false
 	}
-	v.refinery = refineryName.MatchString(base)
+	v.refinery = refineryName().MatchString(base)
 	rest := strings.TrimSuffix(base, ext)
 	v.prefix = rest[0]
 	version, description, _ := strings.Cut(rest[1:], "__")
@@ -51,7 +50,7 @@ func versioned(p string) (v versionedFile, ok bool) {
 	case 'R':
 		v.flyway = version == "" && description != "" && isSQL
 	case 'V', 'U', 'B':
-		v.flyway = flywayVersion.MatchString(version) && (isSQL || ext != ".rs" && ext != ".go")
+		v.flyway = flywayVersion().MatchString(version) && (isSQL || ext != ".rs" && ext != ".go")
 	}
 	return v, v.flyway || v.refinery
 }
@@ -144,11 +143,11 @@ func listFlyway(r *reader) {
 		v, ok := versioned(p)
 		switch {
 		case ok && v.flyway:
-		case flywayMistake.MatchString(name):
+		case flywayMistake().MatchString(name):
 			r.looked++
 			r.errorf("%s: is no name of a migration, and Flyway leaves it out; use V1__name.sql, with two underscores", p)
 			return
-		case strings.HasSuffix(name, ".sql") && callback.MatchString(name):
+		case strings.HasSuffix(name, ".sql") && callback().MatchString(name):
 			r.looked++
 			r.errorf("%s: a callback of Flyway, which nobody calls here; do it in a migration, or in R__name.sql for what is done again after changes", p)
 			return
@@ -216,8 +215,8 @@ func listFlyway(r *reader) {
 			continue
 		}
 		all := Migration{
-			Version: m.number, Name: name, Up: m.path, Covered: covered[m.number],
-			ID: ID{Version: m.version, Name: spaced(m.description), Type: "SQL"},
+			Version: m.number, Name: name, Up: m.path,
+			Foreign: &Foreign{ID: ID{Version: m.version, Name: spaced(m.description), Type: "SQL"}, Covered: covered[m.number]},
 		}
 		if m.prefix == 'B' {
 			all.ID.Type = "SQL_BASELINE"
@@ -235,7 +234,7 @@ func listFlyway(r *reader) {
 		if i > 0 && again[i-1].description == f.description {
 			r.errorf("%s: the name %s stands in %s already", f.path, f.description, again[i-1].path)
 		}
-		m := Migration{Name: f.description, Up: f.path, ID: ID{Name: spaced(f.description), Type: "SQL"}}
+		m := Migration{Name: f.description, Up: f.path, Foreign: &Foreign{ID: ID{Name: spaced(f.description), Type: "SQL"}}}
 		r.flywayConf(&m, confs[f.path])
 		r.found = append(r.found, m)
 	}
@@ -243,7 +242,7 @@ func listFlyway(r *reader) {
 
 func spaced(description string) string { return strings.ReplaceAll(description, "_", " ") }
 
-var callback = regexp.MustCompile(`^(before|after)(Each)?(Migrate|Versioned|Repeatables|Validate|Baseline|Info|Clean|Repair|Undo|Connect)|^createSchema`)
+var callback = lazily(`^(before|after)(Each)?(Migrate|Versioned|Repeatables|Validate|Baseline|Info|Clean|Repair|Undo|Connect)|^createSchema`)
 
 // flywayNumber makes a number of a version, the same whatever other versions
 // there are: room for later parts is kept from the beginning.
@@ -344,9 +343,9 @@ func readFlyway(f *file) {
 func listRefinery(r *reader) {
 	var list []numbered
 	r.walk(func(p string) {
-		m := refineryName.FindStringSubmatch(path.Base(p))
+		m := refineryName().FindStringSubmatch(path.Base(p))
 		if m == nil {
-			if versionedMistake.MatchString(path.Base(p)) {
+			if versionedMistake().MatchString(path.Base(p)) {
 				r.looked++
 				r.errorf("%s: is no name of a migration, and refinery leaves it out or refuses it; use V1__name.sql, with two underscores and letters, digits and underscores behind them", p)
 			}
@@ -362,4 +361,4 @@ func listRefinery(r *reader) {
 	r.number(list)
 }
 
-var versionedMistake = regexp.MustCompile(`^[VvUu]\d.*\.(sql|rs)$`)
+var versionedMistake = lazily(`^[VvUu]\d.*\.(sql|rs)$`)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io/fs"
 	"path"
-	"regexp"
 	"strings"
 	"time"
 )
@@ -56,8 +55,8 @@ func listDiesel(r *reader) {
 			return
 		}
 		n := numbered{digits: digits, order: digits, path: p, Migration: Migration{
-			Name: nonEmpty(rest, digits), Up: files["up.sql"], Down: files["down.sql"], ID: ID{Version: digits},
-		}}
+			Name: nonEmpty(rest, digits), Up: files["up.sql"], Down: files["down.sql"],
+		}, Foreign: Foreign{ID: ID{Version: digits}}}
 		if meta := files["metadata.toml"]; meta != "" {
 			n.NoTransaction = !r.runInTransaction(meta)
 		}
@@ -113,8 +112,8 @@ func listRusqlite(r *reader) {
 			r.errorf("%s: up.sql is missing", p)
 		default:
 			list = append(list, numbered{digits: digits, path: p, Migration: Migration{
-				Name: nonEmpty(rest, digits), Up: files["up.sql"], Down: files["down.sql"], ID: ID{Version: canonical(digits)},
-			}})
+				Name: nonEmpty(rest, digits), Up: files["up.sql"], Down: files["down.sql"],
+			}, Foreign: Foreign{ID: ID{Version: canonical(digits)}}})
 		}
 	})
 	before := len(r.errs)
@@ -133,7 +132,7 @@ func listPrisma(r *reader) {
 		if err != nil {
 			r.errs = append(r.errs, err)
 		}
-		if m := prismaProvider.FindSubmatchIndex(text); m != nil && string(text[m[2]:m[3]]) != "sqlite" {
+		if m := prismaProvider().FindSubmatchIndex(text); m != nil && string(text[m[2]:m[3]]) != "sqlite" {
 			line := 1 + bytes.Count(text[:m[2]], []byte("\n"))
 			r.errorf("%s:%d:1: the migrations are for %s, not for SQLite", lock, line, text[m[2]:m[3]])
 		}
@@ -141,7 +140,7 @@ func listPrisma(r *reader) {
 	r.number(r.migrationFolders("Prisma"))
 }
 
-var prismaProvider = regexp.MustCompile(`(?m)^\s*provider\s*=\s*["']([^"'\n]*)["']`)
+var prismaProvider = lazily(`(?m)^\s*provider\s*=\s*["']([^"'\n]*)["']`)
 
 func (r *reader) has(name string) bool {
 	for _, e := range r.entries {
@@ -168,8 +167,8 @@ func (r *reader) migrationFolders(tool string) (list []numbered) {
 			r.errorf("%s: versions are numbers here, and the name does not begin with one, as %s's do", p, tool)
 		default:
 			list = append(list, numbered{digits: digits, order: name, path: p, Migration: Migration{
-				Name: rest, Up: files["migration.sql"], ID: ID{Name: name},
-			}})
+				Name: rest, Up: files["migration.sql"],
+			}, Foreign: Foreign{ID: ID{Name: name}}})
 		}
 	})
 	return list
@@ -257,7 +256,7 @@ func listDrizzle(r *reader) {
 			}
 			continue
 		}
-		r.found = append(r.found, Migration{Version: version, Name: name, Up: file, ID: ID{Name: e.Tag, When: e.When}})
+		r.found = append(r.found, Migration{Version: version, Name: name, Up: file, Foreign: &Foreign{ID: ID{Name: e.Tag, When: e.When}}})
 	}
 }
 

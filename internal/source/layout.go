@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/migratingsqlite/migratingsqlite/internal/near"
 	"github.com/migratingsqlite/migratingsqlite/internal/script"
@@ -176,42 +178,35 @@ func List(fsys fs.FS, dir string, layout *Layout, hasFunc func(version int64) bo
 	r := &reader{fsys: fsys, dir: dir, entries: entries, hasFunc: hasFunc}
 	found := layout
 	if found == nil {
-		if found, err = r.detect(); err != nil {
-			return nil, err
+		// Most folders hold nothing but what is native.
+		found = Native
+		if native(r); r.others {
+			if found, err = r.detect(); err != nil {
+				return nil, err
+			}
+			if found == Native {
+				r.unread()
+			} else {
+				r = &reader{fsys: fsys, dir: dir, entries: entries, hasFunc: hasFunc}
+			}
 		}
 	}
-	found.list(r)
-	if layout == nil && found == Native {
-		r.unread()
+	if layout != nil || found != Native {
+		found.list(r)
 	}
-	l := &Listing{Layout: found}
+	l := &Listing{Layout: found, Paired: found == Native && r.paired}
 	if l.Migrations, err = r.result(); err != nil {
 		if found != Native && layout == nil {
 			err = fmt.Errorf("%w\n(the folder looks like one of %s; if it is not, name its layout with Layout)", err, found.Name)
 		}
 		return nil, err
 	}
-	if found == Native {
-		l.Paired = r.paired()
-		return l, nil
-	}
 	for i := range l.Migrations {
-		l.Migrations[i].layout = found
-	}
-	return l, nil
-}
-
-// paired reports whether every script is an .up.sql or a .down.sql.
-func (r *reader) paired() bool {
-	for _, e := range r.entries {
-		if k, _, _ := classify(e); k != other && !hidden(e.Name()) {
-			base := strings.TrimSuffix(e.Name(), ".sql")
-			if k == repeatable || k == folder || !strings.HasSuffix(base, ".up") && !strings.HasSuffix(base, ".down") {
-				return false
-			}
+		if f := l.Migrations[i].Foreign; f != nil {
+			f.layout = found
 		}
 	}
-	return true
+	return l, nil
 }
 
 // unread refuses migrations in other languages beside native ones: nobody would
@@ -356,9 +351,6 @@ func (r *reader) folderSigns(s *signs, name string) {
 
 // detect finds out whose folder it is.
 func (r *reader) detect() (*Layout, error) {
-	if r.plain() {
-		return Native, nil
-	}
 	s := r.signs()
 	switch {
 	case s.sum != "" && s.down == "": // Atlas keeps a sum of other tools' folders, too
@@ -403,27 +395,6 @@ func (r *reader) detect() (*Layout, error) {
 		return l, err
 	}
 	return Native, nil
-}
-
-// plain reports whether the folder's names are all native, or of files that no
-// layout reads: nothing but looking at names is needed then.
-func (r *reader) plain() bool {
-	for _, e := range r.entries {
-		switch k, _, name := classify(e); {
-		case k == up || k == down:
-			if strings.HasSuffix(name, ".tx") {
-				return false
-			}
-		case k != other || hidden(e.Name()):
-		case e.IsDir():
-			return false
-		default:
-			if ext := path.Ext(e.Name()); strings.EqualFold(ext, ".sql") || ext == ".sum" || ext == ".toml" || ext == ".rs" {
-				return false
-			}
-		}
-	}
-	return true
 }
 
 func or(words []string) string {
@@ -507,6 +478,7 @@ type numbered struct {
 	path   string // of the file or folder, for people
 	code   string // a language other than SQL
 	Migration
+	Foreign
 	number int64
 }
 
@@ -544,6 +516,7 @@ func (r *reader) number(list []numbered) {
 		}
 		switch {
 		case n.code == "":
+			n.Migration.Foreign = &n.Foreign
 			r.found = append(r.found, n.Migration)
 		case r.hasFunc == nil || !r.hasFunc(n.Version):
 			r.errorf("%s: a migration in %s cannot be read; %s", n.path, n.code, asFunc(n.Version, n.Name))
@@ -553,3 +526,9 @@ func (r *reader) number(list []numbered) {
 
 // timestamps are numbers from here on. Smaller ones count migrations.
 const timestamps = 10_000_000
+
+// lazily compiles an expression when it is first needed: most programs have
+// native files and need none.
+func lazily(expr string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
+}

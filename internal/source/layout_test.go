@@ -129,7 +129,7 @@ func TestTheFolderIsFound(t *testing.T) {
 
 // Blanks stand for what does not run, so that places are those of the file.
 func TestPlacesStayThoseOfTheFile(t *testing.T) {
-	m := Migration{layout: byName("goose")}
+	m := Foreign{layout: byName("goose")}
 	text := "-- kept\n-- +goose Up\nPRAGMA foreign_keys=OFF; CREATE TABLE é (x);\n-- +goose Down\nDROP TABLE é;\n"
 	up := m.Script([]byte(text), false)
 	down := m.Script([]byte(text), true)
@@ -156,7 +156,7 @@ func FuzzScript(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, l := range layouts[1:] {
 			for _, down := range []bool{false, true} {
-				m := Migration{layout: l}
+				m := Foreign{layout: l}
 				s := m.Script([]byte(text), down)
 				if len(s.Text) != len(text) || strings.Count(string(s.Text), "\n") != strings.Count(text, "\n") {
 					t.Errorf("%s: %q became %q", l.Name, text, s.Text)

@@ -1,7 +1,6 @@
 package source
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -18,7 +17,7 @@ func listGoose(r *reader) {
 		n := numbered{digits: digits, path: r.path(e.Name())}
 		switch {
 		case strings.HasSuffix(rest, ".sql"):
-			n.Migration = both(n.path, strings.TrimSuffix(rest, ".sql"), ID{Version: canonical(digits)})
+			n.Migration, n.ID = both(n.path, strings.TrimSuffix(rest, ".sql")), ID{Version: canonical(digits)}
 		case strings.HasSuffix(rest, ".go") && !strings.HasSuffix(rest, "_test.go"):
 			n.code, n.Name = "Go", strings.TrimSuffix(rest, ".go")
 		default:
@@ -29,10 +28,10 @@ func listGoose(r *reader) {
 	r.number(list)
 }
 
+var gooseAlmost = lazily(`(?i)^\s*-+\s*\+goose\b`)
+
 // both is a migration whose directions are sections of one file.
-func both(p, name string, id ID) Migration {
-	return Migration{Name: name, Up: p, Down: p, ID: id}
-}
+func both(p, name string) Migration { return Migration{Name: name, Up: p, Down: p} }
 
 // canonical writes a number as a tool does that has read it as one.
 func canonical(digits string) string {
@@ -49,6 +48,10 @@ func readGoose(f *file) {
 	block := -1
 	f.lines(func(at int, line string) {
 		if !strings.HasPrefix(strings.TrimSpace(line), "--") || !strings.Contains(line, "+goose") {
+			if gooseAlmost().MatchString(line) {
+				f.fault(at, "goose does not take this for an annotation, and runs what follows with what is before; write +goose in lower case")
+				return
+			}
 			s.early(at, line)
 			return
 		}
@@ -113,22 +116,22 @@ func listDbmate(r *reader) {
 			continue
 		}
 		p := r.path(e.Name())
-		list = append(list, numbered{digits: digits, order: e.Name(), path: p, Migration: both(p, rest, ID{Version: digits})})
+		list = append(list, numbered{digits: digits, order: e.Name(), path: p, Migration: both(p, rest), Foreign: Foreign{ID: ID{Version: digits}}})
 	}
 	r.number(list)
 }
 
 var (
-	dbmateMarker = regexp.MustCompile(`^--\s*migrate:(up|down)(?:\s*$|\s+(\S.*)$)`)
-	dbmateAlmost = regexp.MustCompile(`^\s*-+\s*migrate:\s*(up|down)\b`)
+	dbmateMarker = lazily(`^--\s*migrate:(up|down)(?:\s*$|\s+(\S.*)$)`)
+	dbmateAlmost = lazily(`^\s*-+\s*migrate:\s*(up|down)\b`)
 )
 
 func readDbmate(f *file) {
 	s := f.inSections("dbmate")
 	f.lines(func(at int, line string) {
-		m := dbmateMarker.FindStringSubmatch(line)
+		m := dbmateMarker().FindStringSubmatch(line)
 		switch {
-		case m == nil && dbmateAlmost.MatchString(line):
+		case m == nil && dbmateAlmost().MatchString(line):
 			f.fault(at, "dbmate does not take this for a marker, and runs what follows with what is before; write -- migrate:up or -- migrate:down at the start of a line")
 		case m == nil:
 			s.early(at, line)
@@ -169,12 +172,12 @@ func listSQLMigrate(r *reader) {
 			r.errorf("%s: versions are numbers here, and the name does not begin with one; give it one that has its place in the order", p)
 			continue
 		}
-		list = append(list, numbered{digits: digits, path: p, Migration: both(p, rest, ID{Name: e.Name()})})
+		list = append(list, numbered{digits: digits, path: p, Migration: both(p, rest), Foreign: Foreign{ID: ID{Name: e.Name()}}})
 	}
 	r.number(list)
 }
 
-var sqlMigrateAlmost = regexp.MustCompile(`^\s*-+\s*\+\s*migrate\b`)
+var sqlMigrateAlmost = lazily(`^\s*-+\s*\+\s*migrate\b`)
 
 func readSQLMigrate(f *file) {
 	s := f.inSections("sql-migrate")
@@ -183,7 +186,7 @@ func readSQLMigrate(f *file) {
 		command, ok := strings.CutPrefix(line, "-- +migrate ")
 		words := strings.Fields(command)
 		if !ok || len(words) == 0 {
-			if ok || sqlMigrateAlmost.MatchString(line) {
+			if ok || sqlMigrateAlmost().MatchString(line) {
 				f.fault(at, "sql-migrate does not take this for a marker, and runs what follows with what is before; write -- +migrate Up or -- +migrate Down at the start of a line")
 				return
 			}

@@ -3,7 +3,6 @@ package source
 import (
 	"bytes"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -23,21 +22,21 @@ func (p *pairs) add(n numbered, down bool) {
 		i = len(p.list)
 		p.list = append(p.list, n)
 	}
-	m := &p.list[i].Migration
+	m := &p.list[i]
 	if n.code != "" {
 		return
 	}
 	if down {
-		p.place(m, &m.Down, n)
+		p.place(&m.Down, n)
 		return
 	}
 	if m.Up == "" { // the up script's name is the migration's
 		m.Name, m.ID = n.Name, n.ID
 	}
-	p.place(m, &m.Up, n)
+	p.place(&m.Up, n)
 }
 
-func (p *pairs) place(m *Migration, place *string, n numbered) {
+func (p *pairs) place(place *string, n numbered) {
 	if *place != "" {
 		p.errorf("%s: the number %s stands in %s already; give one of them another", n.path, n.digits, *place)
 		return
@@ -45,12 +44,12 @@ func (p *pairs) place(m *Migration, place *string, n numbered) {
 	*place = n.path
 }
 
-var golangMigrateName = regexp.MustCompile(`^([0-9]+)_(.*)\.(down|up)\.(.*)$`)
+var golangMigrateName = lazily(`^([0-9]+)_(.*)\.(down|up)\.(.*)$`)
 
 func listGolangMigrate(r *reader) {
 	p := pairs{reader: r}
 	for _, e := range r.entries {
-		m := golangMigrateName.FindStringSubmatch(e.Name())
+		m := golangMigrateName().FindStringSubmatch(e.Name())
 		switch {
 		case e.IsDir():
 		case m != nil:
@@ -104,7 +103,7 @@ func readSqlx(f *file) {
 	}
 }
 
-var bunName = regexp.MustCompile(`^(\d{1,14})_([0-9a-z_\-]+)\.`)
+var bunName = lazily(`^(\d{1,14})_([0-9a-z_\-]+)\.`)
 
 // listBun reads the folders below the folder, too, as bun does. A script named
 // .tx.up.sql is in a transaction, and so are the others here.
@@ -112,7 +111,7 @@ func listBun(r *reader) {
 	p := pairs{reader: r}
 	r.walk(func(file string) {
 		base := path.Base(file)
-		m := bunName.FindStringSubmatch(base)
+		m := bunName().FindStringSubmatch(base)
 		isUp, isDown := strings.HasSuffix(base, ".up.sql"), strings.HasSuffix(base, ".down.sql")
 		switch {
 		case m == nil && (isUp || isDown):
@@ -160,7 +159,7 @@ func listD1(r *reader) {
 			r.errorf("%s: versions are numbers here, and the name does not begin with one; give it one that has its place in the order", p)
 			continue
 		}
-		list = append(list, numbered{digits: digits, path: p, Migration: Migration{Name: rest, Up: p, ID: ID{Name: e.Name()}}})
+		list = append(list, numbered{digits: digits, path: p, Migration: Migration{Name: rest, Up: p}, Foreign: Foreign{ID: ID{Name: e.Name()}}})
 	}
 	r.number(list)
 }

@@ -24,8 +24,11 @@ type Migration struct {
 	Up, Down string
 	Metadata string // metadata.yaml
 
-	// The rest is for the layouts of other tools.
+	*Foreign // nil in the native layouts
+}
 
+// Foreign is what the layout of another tool knows of a migration besides.
+type Foreign struct {
 	ID ID // what the tool's own history calls it
 	// Covered are checkpoints that are left out of the list, because they stand
 	// for this migration and all before it.
@@ -112,8 +115,11 @@ type reader struct {
 	hasFunc func(version int64) bool
 
 	found []Migration
-	mixed bool // found is not in order yet, or has files of one version apart
-	errs  []error
+	// Of a folder of the native layouts: paired, where every script's name says which
+	// direction it is; others, where there is more than scripts with such names.
+	paired, others bool
+	mixed          bool // found is not in order yet, or has files of one version apart
+	errs           []error
 	// looked counts what a layout has taken for its own, good or bad.
 	looked int
 }
@@ -140,6 +146,7 @@ func isMigration(e fs.DirEntry) bool {
 // native lists a folder of the driver's own layouts.
 func native(r *reader) {
 	r.found = make([]Migration, 0, len(r.entries))
+	r.paired = true
 	for _, e := range r.entries {
 		if hidden(e.Name()) {
 			continue
@@ -147,18 +154,23 @@ func native(r *reader) {
 		p := r.path(e.Name())
 		switch k, version, name := classify(e); k {
 		case up, down:
+			r.others = r.others || strings.HasSuffix(name, ".tx")
+			r.paired = r.paired && (k == down || strings.HasSuffix(p, ".up.sql"))
 			if m := r.versioned(p, version, name); m != nil && k == up {
 				r.file(m, &m.Up, p)
 			} else if m != nil {
 				r.file(m, &m.Down, p)
 			}
 		case folder:
+			r.paired = false
 			if m := r.versioned(p, version, name); m != nil {
 				r.folder(m, p)
 			}
 		case repeatable:
+			r.paired = false
 			r.found = append(r.found, Migration{Name: name, Up: p})
 		default:
+			r.others = true
 			if !e.IsDir() && strings.EqualFold(path.Ext(p), ".sql") {
 				r.errorf("%s: is no migration's name; use 0001_name.sql, 0001_name.up.sql and 0001_name.down.sql, or R__name.sql for one that is applied again whenever it changes", p)
 			}
