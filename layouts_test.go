@@ -49,7 +49,7 @@ func toolFolders() []toolFolder {
 			"migrations/notes.sql", "not a migration",
 		), does: tables + trigger + ";CREATE TABLE c (x);" + rebuild, versions: "1_init 9_trigger 10_rebuild 11_nothing"},
 		{name: "goose that was never in a transaction", files: files(
-			"1_a.sql", "-- +goose NO TRANSACTION\n-- +goose Up\nPRAGMA foreign_keys=OFF;\nBEGIN;\n"+tables+"\nCOMMIT;\nPRAGMA foreign_keys=ON;\n",
+			"1_a.sql", "-- All goose .sql files are expected to have a -- +goose Up annotation.\n-- +goose NO TRANSACTION\n-- +goose Up\nPRAGMA foreign_keys=OFF;\nPRAGMA legacy_alter_table=ON;\n-- +goose StatementBegin\nBEGIN;\n"+tables+"\nCOMMIT;\n-- +goose StatementEnd\nPRAGMA legacy_alter_table=OFF;\nPRAGMA foreign_keys=ON;\n",
 			"2_b.sql", "-- +goose Up\n-- +goose NO TRANSACTION\nVACUUM;\nCREATE TABLE c (x);\n",
 		), does: tables + "CREATE TABLE c (x)", versions: "1_a 2_b"},
 		{name: "golang-migrate", files: files(
@@ -114,7 +114,10 @@ func toolFolders() []toolFolder {
 			"migrations/2024-01-02-000000_rebuild/metadata.toml", "# comment = 1\nrun_in_transaction = false # yes\n",
 			"migrations/2024-01-03-000000_vacuum/up.sql", "VACUUM",
 			"migrations/2024-01-03-000000_vacuum/metadata.toml", "",
-		), does: tables + rebuild, versions: "20240101000000_init 20240102000000_rebuild 20240103000000_vacuum"},
+			"migrations/2024-01-04_100000_a_date/up.sql", "CREATE INDEX i ON a (y)",
+			"migrations/2024-01-05-000000_last/up.sql", "CREATE INDEX j ON a (y)",
+		), does: tables + rebuild + "CREATE INDEX i ON a (y); CREATE INDEX j ON a (y)",
+			versions: "20240101000000_init 20240102000000_rebuild 20240103000000_vacuum 20240104000000_100000_a_date 20240105000000_last"},
 		{name: "drizzle", files: files(
 			"drizzle/meta/_journal.json", `{"version":"7","dialect":"sqlite","entries":[
 				{"idx":0,"version":"6","when":1700000000000,"tag":"0000_fast_hulk","breakpoints":true},

@@ -163,9 +163,8 @@ func (f *file) unwrap() {
 				take(*s)
 				continue
 			}
-			if e.Name == "defer_foreign_keys" || e.Name == "foreign_key_check" {
-				continue // does no harm on either side of a BEGIN
-			}
+			inside = inside && s.InTransaction() == ""
+			continue // it does the same on either side of a BEGIN
 		case script.Update, script.Delete, script.Insert:
 			if on != nil && (s.Kind != script.Insert || s.Mentions("REPLACE")) {
 				f.fault(on.Offset, "foreign keys are to be enforced for the %s in line %d, and an upgrade does not enforce them before its end, so nothing cascades; delete the PRAGMA, and write what is to happen to the rows that refer to these", s.Kind, s.Line)

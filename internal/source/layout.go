@@ -485,6 +485,9 @@ type numbered struct {
 // number makes versions of the numbers in names, such that they have the tool's
 // order, and that a file has the same version whatever files there are beside
 // it. The one exception are folders that count from 0: there they count from 1.
+// Where a tool orders by text, a date without a time is before the times of its
+// day (20240313 < 20240313170000) and behind those of the day before, and so it
+// is filled up to the length of one with a time.
 func (r *reader) number(list []numbered) {
 	r.looked += len(list)
 	fromZero := false
@@ -494,6 +497,11 @@ func (r *reader) number(list []numbered) {
 		if n.number, err = strconv.ParseInt(n.digits, 10, 64); err != nil {
 			r.errorf("%s: the number %q is not between 0 and %d", n.path, n.digits, int64(1<<63-1))
 			continue
+		}
+		if l := len(n.digits); n.order != "" && (l == 8 || l == 10 || l == 12) && (n.digits[:2] == "19" || n.digits[:2] == "20") {
+			for ; l < len("20060102150405"); l++ {
+				n.number *= 10
+			}
 		}
 		fromZero = fromZero || n.number == 0
 		good = append(good, n)

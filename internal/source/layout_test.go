@@ -38,7 +38,7 @@ func TestIDsAreThoseOfTheTool(t *testing.T) {
 		{"rusqlite_migration", folderOf("01-a_b/up.sql", ""), `1 a_b 01-a_b/up.sql  {1   0}`},
 		{"bun", folderOf("20210505110026_a.tx.up.sql", "", "20210505110026_a.tx.down.sql", ""), `20210505110026 a 20210505110026_a.tx.up.sql 20210505110026_a.tx.down.sql {20210505110026   0}`},
 		{"d1", folderOf("0000_a.sql", "", "0001_b.sql", ""), `1 a 0000_a.sql  { 0000_a.sql  0}; 2 b 0001_b.sql  { 0001_b.sql  0}`},
-		{"knex", folderOf("20240101_a.up.sql", "", "20240101_a.down.sql", ""), `20240101 a 20240101_a.up.sql 20240101_a.down.sql { 20240101_a.up.sql  0}`},
+		{"knex", folderOf("20240101_a.up.sql", "", "20240101_a.down.sql", ""), `20240101000000 a 20240101_a.up.sql 20240101_a.down.sql { 20240101_a.up.sql  0}`},
 	} {
 		t.Run(test.layout, func(t *testing.T) {
 			l, err := ByName(test.layout)

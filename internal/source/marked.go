@@ -47,11 +47,14 @@ func readGoose(f *file) {
 	s := f.inSections("goose")
 	block := -1
 	f.lines(func(at int, line string) {
-		if !strings.HasPrefix(strings.TrimSpace(line), "--") || !strings.Contains(line, "+goose") {
+		comment, isComment := strings.CutPrefix(strings.TrimSpace(line), "--")
+		if !isComment || !strings.HasPrefix(strings.TrimLeft(comment, "- \t"), "+goose") {
 			if gooseAlmost().MatchString(line) {
 				f.fault(at, "goose does not take this for an annotation, and runs what follows with what is before; write +goose in lower case")
 				return
 			}
+			// A comment that only speaks of +goose was none to goose before v3.19 either,
+			// whose own template has such ones.
 			s.early(at, line)
 			return
 		}
