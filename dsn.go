@@ -14,6 +14,7 @@ import (
 
 	"github.com/migratingsqlite/migratingsqlite/internal/engine"
 	"github.com/migratingsqlite/migratingsqlite/internal/near"
+	"github.com/migratingsqlite/migratingsqlite/internal/source"
 )
 
 // The values of parameters that take one of a few words.
@@ -55,6 +56,7 @@ type config struct {
 
 	mode       string
 	setNames   []string // as _migrate_set lists them
+	layout     string   // of the sets' folders; "": as they were registered or loaded
 	given      []*Set   // by WithSet, instead of the registered ones
 	sets       []*Set   // in the order in which they are applied
 	to         int64    // 0: the newest
@@ -106,6 +108,13 @@ var parameters = map[string]parameter{
 				}
 			}
 			return nil
+		},
+	},
+	"_migrate_layout": {
+		set: func(c *config, v string) error {
+			c.layout = v
+			_, err := source.ByName(v)
+			return err
 		},
 	},
 	"_migrate_to": {
@@ -223,6 +232,10 @@ func WithSet(sets ...*Set) Option {
 	}
 }
 
+// WithLayout says which tool's folders the sets are read from; [Layout] has the
+// names. It is _migrate_layout in a DSN.
+func WithLayout(name string) Option { return option("_migrate_layout", name) }
+
 // WithTo stops at a version instead of the newest. A database that is past it
 // already stays as it is. It is _migrate_to in a DSN.
 func WithTo(version int64) Option { return option("_migrate_to", strconv.FormatInt(version, 10)) }
@@ -323,8 +336,11 @@ func newConfig(dsn string, opts []Option) (*config, error) {
 func (c *config) findSets() (err error) {
 	if c.given != nil {
 		c.sets, err = chooseSets(c.setNames, c.given)
+		if err == nil && c.layout != "" {
+			c.sets, err = reloaded(c.sets, c.layout)
+		}
 	} else {
-		c.sets, err = registeredSets(c.setNames)
+		c.sets, err = registeredSets(c.setNames, c.layout)
 	}
 	if err != nil {
 		return err

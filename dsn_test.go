@@ -86,6 +86,7 @@ func TestBadParametersNameTheNearest(t *testing.T) {
 		"a.db?_migrate_trace=all":              "off, migrations, statements, queries",
 		"a.db?_migrate_app_id=0":               "wants a 32-bit number",
 		"a.db?_migrate_app_id=0x1ffffffff":     "wants a 32-bit number",
+		"a.db?_migrate_layout=gose":            "did you mean goose?",
 		"a.db?_migrate_set=":                   "wants different names",
 		"a.db?_migrate_set=app,app":            "wants different names",
 		"a.db?_migrate_set=other":              `there is no set "other", only app`,
@@ -131,6 +132,7 @@ func TestEveryParameterHasAnOption(t *testing.T) {
 		"_migrate_trace=off":         WithTrace("off"),
 		"_migrate_app_id=7":          WithAppID(7),
 		"_migrate_set=app":           WithSet(set),
+		"_migrate_layout=native":     WithLayout("native"),
 	}
 	for _, name := range keys(parameters) {
 		if !slices.ContainsFunc(keys(options), func(p string) bool { return strings.HasPrefix(p, name+"=") }) {
