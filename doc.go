@@ -98,6 +98,21 @@
 // be in a transaction. A failure leaves the migrations before it applied, and
 // the error says so. Programs that are running see the schema between two steps.
 //
+// # Databases that have tables and no history
+//
+// What another migration tool has recorded in its own table is taken over: the
+// migrations that it applied are not applied again, and its table is left as it
+// is. Checksums are compared where that tool has them. What it did not record
+// one by one, since it keeps only a number, must be seen in the structure of the
+// database. Without such a history the structure must be what the set makes of an
+// empty database after exactly one version. Everything else is refused with
+// [ErrUnknownSchema], which says what comes nearest and what differs.
+//
+//	-- migratingsqlite: unless column messages.content_type
+//
+// before a statement (also: table, index, view, trigger) skips it where the thing
+// is there already, so that one migration serves databases that differ.
+//
 // # DSN
 //
 // app.db, file:app.db?…, sqlite:app.db, sqlite3:app.db and :memory: name a
@@ -121,9 +136,11 @@
 //	                       do not tell; see [Layout].
 //	_migrate_to            stop at this version instead of the newest.
 //	_migrate_timeout       how long to wait for the lock; default 1m.
-//	_migrate_baseline      for a database with tables and no history: the
-//	                       version that it is at, or none. Without it, such a
-//	                       database is refused with ErrUnknownSchema.
+//	_migrate_baseline      for a database with tables and no history: auto
+//	                       (default) finds out what it has; the version that it
+//	                       is at; or none.
+//	_migrate_adopt_table   the table in which another tool recorded what it
+//	                       applied, where it is not called as that tool calls it.
 //	_migrate_newer         for a database with newer migrations than the
 //	                       program: compatible (default) works on if they all
 //	                       are; allow always; refuse never: ErrSchemaNewer.

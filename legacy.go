@@ -1,6 +1,7 @@
 package migratingsqlite
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -89,7 +90,7 @@ func (f *finder) history(ctx context.Context) (*adopt.History, *adopt.Mapping, e
 		}
 		histories = append(histories, h)
 	}
-	return adopt.Choose(histories, f.set.adoptFiles(), adopt.Tool(f.set.layoutName()))
+	return adopt.Choose(histories, f.set.adoptFiles(), f.tool())
 }
 
 // adoptFiles are the migrations as another tool may know them.
@@ -98,6 +99,9 @@ func (s *Set) adoptFiles() []adopt.File {
 	for i := range s.migrations {
 		m := &s.migrations[i]
 		list[i] = adopt.File{Version: m.Version, Name: m.Name, Path: m.File}
+		if f := m.foreign; f != nil {
+			list[i].ID, list[i].When = cmp.Or(f.ID.Version, f.ID.Name), f.ID.When
+		}
 		if m.File != "" {
 			list[i].Text = func() ([]byte, error) {
 				file, err := m.fsys.Open(m.File)
@@ -337,4 +341,12 @@ func differences(have, want *schema.Schema) string {
 		text += fmt.Sprintf(" and %d more", more)
 	}
 	return text
+}
+
+// tool is the one whose folder the set is.
+func (f *finder) tool() adopt.Tool {
+	if name := f.set.layoutName(); name != "rusqlite_migration" {
+		return adopt.Tool(name)
+	}
+	return adopt.UserVersion
 }

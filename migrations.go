@@ -581,7 +581,12 @@ func (s *Set) Name() string { return s.name }
 func (s *Set) Migrations() []Migration { return slices.Clone(s.migrations) }
 
 // layoutName is the tool whose folder it is, "" for the native layouts.
-func (s *Set) layoutName() string { return "" }
+func (s *Set) layoutName() string {
+	if s.layout == nil || s.layout == source.Native {
+		return ""
+	}
+	return s.layout.Name
+}
 
 // Digest identifies what the set does: "sha256:" and a hexadecimal SHA-256
 // chained over the version and checksum of each migration in order. Names are
