@@ -38,21 +38,6 @@
 // directives); that is refused when it is loaded, like every script that is not
 // well-formed.
 //
-// # Other tools' folders
-//
-// The folders of goose, golang-migrate, dbmate, sql-migrate, Flyway, Atlas, sqlx,
-// refinery, diesel, Drizzle, Prisma, rusqlite_migration, Bun, D1 and Knex are read
-// as they are: their names, order, sections and directives. Whose a folder is, is
-// seen by its names, and where they do not tell, by its files; [Layout] says it
-// where that is not enough. A version is the number in a name. Of those that are
-// none, Flyway's 1.2.3 is 1002003000, an entry of Drizzle's journal is its idx + 1,
-// and a folder that counts from 0 counts from 1. BEGIN and COMMIT around a script
-// and PRAGMA foreign_keys are taken out of it: the upgrade does the same. What
-// cannot be read as it was meant (placeholders, variables of the environment,
-// migrations in other languages) is refused, with its place.
-//
-// # Upgrades
-//
 // Foreign keys are not enforced during an upgrade, so that the usual way to
 // rebuild a table (create, copy, drop, rename) loses no rows of other tables
 // through ON DELETE CASCADE. Instead, an upgrade that would leave a row without
@@ -87,6 +72,19 @@
 //
 //	UPDATE notes SET title = trim(title)
 //	WHERE id IN (SELECT id FROM notes WHERE title <> trim(title) LIMIT 1000)
+//
+// # Other tools' folders
+//
+// The folders of goose, golang-migrate, dbmate, sql-migrate, Flyway, Atlas, sqlx,
+// refinery, diesel, Drizzle, Prisma, rusqlite_migration, Bun, D1 and Knex are read
+// as they are: their names, order, sections and directives. Whose a folder is, is
+// seen by its names, and where they do not tell, by its files; [Layout] says it
+// where that is not enough. A version is the number in a name. Of those that are
+// none, Flyway's 1.2.3 is 1002003000, an entry of Drizzle's journal is its idx + 1,
+// and a folder that counts from 0 counts from 1. BEGIN and COMMIT around a script
+// and PRAGMA foreign_keys are taken out of it: the upgrade does the same. What
+// cannot be read as it was meant (placeholders, variables of the environment,
+// migrations in other languages) is refused, with its place.
 //
 // # Several transactions
 //
