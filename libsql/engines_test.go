@@ -60,7 +60,7 @@ func ofServers() enginetest.Limits {
 		enginetest.ForeignKeyMismatch: "PRAGMA foreign_key_check fails as a whole",
 		enginetest.FunctionsReadTimes: "the protocol has no times",
 		enginetest.Interrupt:          "a server finishes what it has begun",
-		enginetest.Infinity:           "the protocol has no infinite numbers",
+		enginetest.Infinity:           "the protocol has no NaN and no infinity",
 		// What the server's parser or its authorizer does not let through.
 		enginetest.Temp:           "the server does not support CREATE TEMP TABLE",
 		enginetest.Attach:         "the server does not support ATTACH",
