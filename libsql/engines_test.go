@@ -14,7 +14,7 @@ import (
 	_ "github.com/tursodatabase/go-libsql"
 )
 
-func TestLocalFile(t *testing.T) {
+func TestLocalEngine(t *testing.T) {
 	enginetest.Exercise(t, enginetest.Engine{
 		New:         func(t testing.TB) enginetest.Database { return enginetest.File(t, "libsql:", "libsql") },
 		ConnType:    "*libsql.Conn",
@@ -60,7 +60,7 @@ func ofServers() enginetest.Limits {
 		enginetest.ForeignKeyMismatch: "PRAGMA foreign_key_check fails as a whole",
 		enginetest.FunctionsReadTimes: "the protocol has no times",
 		enginetest.Interrupt:          "a server finishes what it has begun",
-		enginetest.Infinity:           "the protocol has no infinite numbers",
+		enginetest.Infinity:           "the protocol has no NaN and no infinity",
 		// What the server's parser or its authorizer does not let through.
 		enginetest.Temp:           "the server does not support CREATE TEMP TABLE",
 		enginetest.Attach:         "the server does not support ATTACH",
@@ -77,7 +77,7 @@ func ofServers() enginetest.Limits {
 	}
 }
 
-func TestServer(t *testing.T) {
+func TestServerEngine(t *testing.T) {
 	enginetest.Exercise(t, enginetest.Engine{
 		New:         onServer,
 		ConnType:    "*libsql.Conn",
@@ -86,7 +86,7 @@ func TestServer(t *testing.T) {
 	})
 }
 
-func TestEmbeddedReplica(t *testing.T) {
+func TestReplicaEngine(t *testing.T) {
 	enginetest.Exercise(t, enginetest.Engine{
 		New: func(t testing.TB) enginetest.Database {
 			d := onServer(t)

@@ -76,7 +76,7 @@ func File(t testing.TB, scheme, plainDriver string) Database {
 
 // Limits says of every [Feature] that an engine lacks what its refusal says or,
 // where there is none, why it is so. The suite checks that the engine does lack
-// it.
+// it, but for [Interrupt].
 type Limits map[Feature]string
 
 // A Feature is something that the suite has to know about an engine.

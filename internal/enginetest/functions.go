@@ -126,6 +126,10 @@ func valuesInGoMigrations(w *world) {
 				w.Errorf("%T %.80v became %T %.80v, %T %.80v, %s: %v", v.arg, v.arg, back, back, same, same, kind, err)
 			}
 		}
+		if !w.has(Infinity) {
+			_, err := tx.ExecContext(ctx, "INSERT INTO v (x) VALUES (?)", math.Inf(1))
+			wantError(w, err, nil, w.Limits[Infinity])
+		}
 		var a, b, c sql.NullString
 		if err := tx.QueryRowContext(ctx, "SELECT ?2, NULL, ?1", "first", "second").Scan(&a, &b, &c); err != nil {
 			return err
