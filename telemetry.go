@@ -269,10 +269,10 @@ func (t *telemetry) statements(ctx context.Context, set string, list []script.St
 	if t.config.trace != traceStatements || set == ownSet {
 		return
 	}
-	var failed *engine.StatementError
+	var failed *MigrationError
 	errors.As(err, &failed)
 	for i, st := range list {
-		fails := failed != nil && failed.Index == first+i
+		fails := failed != nil && failed.Line == st.Line && failed.Column == st.Column
 		if first+i >= len(answers) && !fails {
 			return
 		}
