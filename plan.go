@@ -156,8 +156,31 @@ func newPlan(c *config, b *books) *plan {
 		}
 		p.sets, refusals = append(p.sets, s), append(refusals, err...)
 	}
+	if err := p.checkHalfDone(c, b); err != nil {
+		refusals = append(refusals, err)
+	}
 	p.refusal = join(refusals)
 	return p
+}
+
+// checkHalfDone refuses to begin migrations of which it is written down how far
+// they are while that is written of one that only another program can go on with.
+func (p *plan) checkHalfDone(c *config, b *books) error {
+	half := b.lease.progress
+	if half.statements+half.rows == 0 || !p.needsSteps() && (c.other == nil || c.other.Server == nil || !p.must()) {
+		return nil
+	}
+	for _, s := range p.sets {
+		if s.set.name == half.set && s.set.has(half.version) {
+			return nil // planSet has looked at it
+		}
+	}
+	for _, r := range b.records {
+		if r.set == half.set && r.version == half.version && r.checksum == half.checksum && r.current() {
+			return nil
+		}
+	}
+	return refuse(ErrPending, "another program has left migration %d of set %s half done (%s); start that program first, which goes on with it", half.version, half.set, half)
 }
 
 func (p *plan) checkAppID(c *config, b *books) error {
@@ -225,7 +248,7 @@ func planSet(c *config, b *books, set *Set) (s setPlan, refusals []error) {
 	var late []string
 	for _, m := range s.target {
 		if p := b.lease.progress; p.set == set.name && p.version == m.Version && m.Version > 0 && p.checksum != m.Checksum && p.statements+p.rows > 0 {
-			refusals = append(refusals, refuse(ErrChanged, "migration %s was edited while it was half done (%s): put the text back as it was", m, p))
+			refusals = append(refusals, refuse(ErrChanged, "migration %s was edited while it was half done (%s): put the text back as it was; only if the new text can begin again on what is there, empty the table %s instead", m, p, leaseTable))
 		}
 		r, ok := current[keyOf(m.Version, m.Name)]
 		switch {

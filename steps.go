@@ -288,7 +288,7 @@ func (r *run) closing(l *lease) (list []engine.Statement) {
 		}
 		list = append(list, statement(writeState, []any{s.set.name, s.after(), s.digest}))
 	}
-	return append(list, l.release())
+	return append(list, engine.Statement{Text: forgetDone}, l.drop())
 }
 
 func statement(text string, args []any) engine.Statement {
@@ -774,7 +774,9 @@ func (r *run) dropLease(ctx context.Context, l *lease, failure error) {
 			}
 		}
 	}
-	r.plan.lease.progress = l.progress // says the error
+	if r.plan.committed {
+		r.plan.lease.progress = l.progress // says the error
+	}
 	store := r.store
 	if r.place.server == nil {
 		store = localStore{r.conn, &waiter{budget: 500 * time.Millisecond}}
