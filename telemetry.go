@@ -269,16 +269,15 @@ func (t *telemetry) statements(ctx context.Context, set string, list []guarded, 
 		return
 	}
 	for i, st := range list {
-		if first+i >= len(answers) {
-			return
-		}
 		kind := st.Kind.String()
 		_, span := t.tracer.Start(ctx, spanStatement+" "+kind, trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(start),
 			trace.WithAttributes(keySystem.String("sqlite"), keyNamespace.String(t.config.database), keyOperation.String(kind), keyQueryText.String(st.Text)))
 		if i == well {
 			fail(span, err)
 		}
-		start = start.Add(answers[first+i].Duration)
+		if first+i < len(answers) { // the one that failed has none
+			start = start.Add(answers[first+i].Duration)
+		}
 		span.End(trace.WithTimestamp(start))
 	}
 }
