@@ -1,7 +1,8 @@
 // Package migratingsqlite is a database/sql driver that keeps the schema of an
-// SQLite database up to date. It wraps modernc.org/sqlite: the first connection
-// takes the write lock, applies the migrations that the program embeds, and
-// from then on the wrapped driver's own connections are handed out.
+// SQLite database up to date. It wraps modernc.org/sqlite, or libSQL (see below):
+// the first connection takes the write lock, applies the migrations that the
+// program embeds, and from then on the wrapped driver's own connections are
+// handed out.
 //
 //	//go:embed migrations
 //	var files embed.FS
@@ -11,9 +12,9 @@
 //	db, err := sql.Open("migratingsqlite", "file:app.db") // does no I/O
 //	rows, err := db.Query("SELECT …")                     // upgrades first, if needed
 //
-// An upgrade is one transaction: it happens whole or not at all, whatever is
-// killed when, and once, however many processes open the database at the same
-// time. Nothing ever needs manual repair.
+// An upgrade is one transaction, with the exceptions below: it happens whole or
+// not at all, whatever is killed when, and once, however many processes open the
+// database at the same time. Nothing ever needs manual repair.
 //
 // # Migrations
 //
@@ -33,8 +34,9 @@
 //
 // A script is plain SQL, split as SQLite splits it: triggers, quotes and
 // comments need no markers. It must not hold what cannot be in a transaction
-// (BEGIN, COMMIT, VACUUM, PRAGMA journal_mode and the like); that is refused
-// when it is loaded, like every script that is not well-formed.
+// (BEGIN, COMMIT, VACUUM, PRAGMA journal_mode and the like; but see the
+// directives); that is refused when it is loaded, like every script that is not
+// well-formed.
 //
 // Foreign keys are not enforced during an upgrade, so that the usual way to
 // rebuild a table (create, copy, drop, rename) loses no rows of other tables
@@ -84,9 +86,15 @@
 // # DSN
 //
 // app.db, file:app.db?…, sqlite:app.db, sqlite3:app.db and :memory: name a
-// database. The wrapped driver's parameters (_pragma, _txlock, vfs, …) reach it
-// untouched. This driver's own are taken out; each has an [Option]. An unknown
-// one, or a bad value, is an error of [sql.Open].
+// database. libsql:app.db (a local file), libsql://host, https://host, http://host
+// (a server) and libsql://host?replica=app.db (an embedded replica of one) are for
+// libSQL, which has to be imported:
+//
+//	import _ "github.com/migratingsqlite/migratingsqlite/libsql"
+//
+// The wrapped driver's parameters (_pragma, _txlock, vfs, …) reach it untouched;
+// docs/libsql.md has those of libSQL. This driver's own are taken out; each has an
+// [Option]. An unknown one, or a bad value, is an error of [sql.Open].
 //
 //	_migrate               on (default): apply what is pending.
 //	                       check: never write; fail with ErrPending if anything
