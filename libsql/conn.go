@@ -1,6 +1,7 @@
 package libsql
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -213,7 +214,7 @@ func (r result) RowsAffected() (int64, error) { return r.changes, nil }
 
 func (c *Conn) exec(ctx context.Context, st script.Statement, args []driver.NamedValue) (result, error) {
 	var err error
-	if args, err = bind(st.Text, args); err != nil {
+	if st.Text, args, err = bind(st.Text, args); err != nil {
 		return result{}, err
 	}
 	var got result
@@ -311,7 +312,7 @@ func (c *Conn) QueryContext(ctx context.Context, text string, args []driver.Name
 			return nil, err
 		}
 	}
-	if args, err = bind(last.Text, args); err != nil {
+	if last.Text, args, err = bind(last.Text, args); err != nil {
 		return nil, err
 	}
 	r := &rows{conn: c, ctx: ctx}
@@ -324,43 +325,38 @@ func (c *Conn) QueryContext(ctx context.Context, text string, args []driver.Name
 	return r, nil
 }
 
-// bind puts arguments in the order of a statement's parameters: go-libsql binds
-// them by position whatever their names are, and minds neither one too many nor
-// one too few.
-func bind(text string, args []driver.NamedValue) ([]driver.NamedValue, error) {
+// bind puts arguments in the order of a statement's parameters, and numbers in
+// the place of their names: go-libsql binds arguments by position whatever their
+// names are, and minds neither one too many nor one too few.
+func bind(text string, args []driver.NamedValue) (string, []driver.NamedValue, error) {
 	for _, a := range args {
 		if s, ok := a.Value.(string); ok && strings.IndexByte(s, 0) >= 0 {
-			return nil, mistake(fmt.Sprintf("argument %d holds a NUL byte, where libSQL would cut it; store it as a []byte", a.Ordinal))
+			return "", nil, mistake(fmt.Sprintf("argument %d holds a NUL byte, where libSQL would cut it; store it as a []byte", a.Ordinal))
 		}
 	}
-	names, ok := script.Parameters(text)
+	names, text, ok := script.Parameters(text)
 	if !ok {
-		return nil, errParameter
+		return "", nil, errParameter
 	}
 	if len(names) == 0 && len(args) == 0 {
-		return nil, nil
+		return text, nil, nil
 	}
 	bound := make([]driver.NamedValue, len(names))
-	used := 0
+	used := make([]bool, len(args))
 	for i, name := range names {
-		found := false
-		for _, a := range args {
-			if found = a.Name == "" && a.Ordinal == i+1 || a.Name != "" && name != "" && a.Name == name[1:]; found {
-				bound[i] = driver.NamedValue{Ordinal: i + 1, Value: a.Value}
-				used++
-				break
-			}
+		n := slices.IndexFunc(args, func(a driver.NamedValue) bool {
+			return a.Name == "" && a.Ordinal == i+1 || a.Name != "" && name != "" && a.Name == name[1:]
+		})
+		if n < 0 {
+			return "", nil, mistake(fmt.Sprintf("no argument for parameter %d (%s) of %d", i+1, cmp.Or(name, "?"), len(names)))
 		}
-		if !found && name != "" {
-			return nil, mistake("no argument for parameter " + name)
-		} else if !found {
-			return nil, mistake(fmt.Sprintf("no argument for parameter %d of %d", i+1, len(names)))
-		}
+		bound[i] = driver.NamedValue{Ordinal: i + 1, Value: args[n].Value}
+		used[n] = true
 	}
-	if used < len(args) {
-		return nil, mistake(fmt.Sprintf("the statement has %d parameters, and there are %d arguments", len(names), len(args)))
+	if slices.Contains(used, false) {
+		return "", nil, mistake(fmt.Sprintf("the statement has %d parameters, and there are %d arguments", len(names), len(args)))
 	}
-	return bound, nil
+	return text, bound, nil
 }
 
 // Prepare prepares a statement.
@@ -378,7 +374,7 @@ func (c *Conn) PrepareContext(ctx context.Context, text string) (driver.Stmt, er
 	if len(list) > 1 {
 		return nil, mistake(fmt.Sprintf("only one statement can be prepared, and there are %d", len(list)))
 	}
-	names, ok := script.Parameters(text)
+	names, _, ok := script.Parameters(text)
 	if !ok {
 		return nil, errParameter
 	}

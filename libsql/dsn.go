@@ -143,7 +143,7 @@ func (c *config) setServer(dsn engine.DSN, values map[string][]string) error {
 	}
 	u, err := url.Parse(scheme + dsn.Rest) // its errors quote the URL
 	switch {
-	case err != nil || u.Hostname() == "" || u.Fragment != "":
+	case err != nil || u.Hostname() == "" || u.Fragment != "" || !isPrintable(u.Host):
 		return errors.New("the URL of the server is not well-formed; write libsql://HOST or libsql://HOST:PORT")
 	case strings.Trim(u.Hostname(), ".") == "":
 		return errors.New("the URL names no host; for a local file write libsql:./app.db, without slashes before the path")
@@ -190,6 +190,10 @@ func unknown(name string) error {
 		return fmt.Errorf("a parameter is not known; those of libSQL are %s", strings.Join(parameterNames, ", "))
 	}
 	return fmt.Errorf("unknown parameter %q; did you mean %s?", name, meant)
+}
+
+func isPrintable(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
 // isWord reports whether s is too plain for a secret.
@@ -242,6 +246,9 @@ func (c *config) set(values map[string][]string) (err error) {
 		if *s.to, err = secret(values, s.name); err != nil {
 			return err
 		}
+		if !isPrintable(*s.to) { // it goes into a header
+			return fmt.Errorf("%s has characters that it cannot have", s.name)
+		}
 	}
 	for _, v := range values["_pragma"] {
 		statement, name, err := pragma(v)
@@ -270,9 +277,6 @@ func secret(values map[string][]string, name string) (string, error) {
 		}
 		if v == "" { // perhaps the secret itself
 			return "", fmt.Errorf("%sEnv wants the name of an environment variable", name)
-		}
-		if strings.IndexByte(v, 0) >= 0 {
-			return "", errNUL
 		}
 		return v, nil
 	case hasValue && given[0] == "":

@@ -163,7 +163,7 @@ func read(text string) *Error {
 		text = m
 	}
 	switch {
-	case text == "unsupported statement":
+	case text == unsupported:
 		return &Error{text: "libSQL does not support this statement here", code: sqliteError}
 	case strings.HasPrefix(text, "connection has reached an invalid state"):
 		return &Error{text: "no transaction is active, or one is already", code: sqliteError, noTx: true}
@@ -207,6 +207,9 @@ func network(text string) *Error {
 	return &Error{Kind: StreamLost, text: "the connection to the server broke: " + text, gone: true}
 }
 
+// unsupported is followed by the statement, where it comes from a server.
+const unsupported = "unsupported statement"
+
 // api reads an answer that is no answer to a statement.
 func api(status int, line, body string) *Error {
 	var parsed struct{ Error, Message, Code string }
@@ -214,10 +217,12 @@ func api(status int, line, body string) *Error {
 		body = parsed.Error + parsed.Message
 	}
 	e := &Error{gone: true, text: "the server answers " + line}
-	if body != "" && len(body) < 200 && !strings.ContainsAny(body, "<\n") { // no page of HTML
+	if status < 500 && body != "" && len(body) < 200 && !strings.ContainsAny(body, "<\n") { // no page of HTML
 		e.text = body
 	}
 	switch {
+	case strings.Contains(body, unsupported):
+		e.text, e.code = "the server does not support this statement", sqliteError
 	case status == 401 || status == 403:
 		e.Kind = Auth
 	case parsed.Code == "STREAM_EXPIRED", body == "Received an invalid baton":
@@ -250,9 +255,8 @@ func server(text, code string) *Error {
 	case strings.HasPrefix(code, "SQLITE_"):
 		return sqlite(text, codes[code])
 	}
-	if i := strings.Index(text, "unsupported statement"); i >= 0 { // the statement follows
-		// An ATTACH makes some servers drop the stream.
-		return &Error{text: "the server does not support this statement", code: sqliteError, gone: true}
+	if strings.Contains(text, unsupported) {
+		return &Error{text: "the server does not support this statement", code: sqliteError}
 	}
 	return sqlite(strings.TrimPrefix(text, "SQL string could not be parsed: "), sqliteError)
 }
@@ -260,8 +264,10 @@ func server(text, code string) *Error {
 // grpc reads an answer to a statement that a replica passes on.
 func grpc(status, text string) *Error {
 	switch status {
-	case "Unauthenticated", "PermissionDenied":
-		return &Error{Kind: Auth, text: text, gone: true}
+	case "Unauthenticated", "PermissionDenied": // the latter also for a table that does not exist
+		if status == "Unauthenticated" || strings.HasPrefix(text, "Authorization forbidden") {
+			return &Error{Kind: Auth, text: text, gone: true}
+		}
 	case "Unavailable":
 		return network(text)
 	case "DeadlineExceeded", "Cancelled", "Aborted", "Internal", "Unknown":
@@ -355,7 +361,7 @@ var codes = map[string]int{
 	"SQLITE_NOTADB": 26,
 }
 
-var escapeForm = regexp.MustCompile(`\\(u\{[0-9a-f]+\}|.)`)
+var escapeForm = regexp.MustCompile(`\\(u\{[0-9a-fA-F]+\}|.)`)
 
 // unescape undoes what Rust's {:?} does to a string.
 func unescape(s string) string {

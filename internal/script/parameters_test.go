@@ -1,31 +1,35 @@
 package script
 
 import (
+	"cmp"
 	"slices"
 	"testing"
 )
 
 func TestParameters(t *testing.T) {
 	for _, c := range []struct {
-		text string
-		want []string
+		text     string
+		want     []string
+		numbered string // "": the text
 	}{
-		{"SELECT 1", nil},
-		{"SELECT ?, ?", []string{"", ""}},
-		{"SELECT :a, @a, $a, :a", []string{":a", "@a", "$a"}},
-		{"SELECT ?3, ?, ?1", []string{"", "", "", ""}},
-		{"SELECT :a, ?, :b", []string{":a", "", ":b"}},
-		{`SELECT '?', "?", [?], -- ?` + "\n /* ? */ `:a`, x$b, 'it''s ?'", nil},
-		{"SELECT $a::b(c?), ?2", []string{"$a::b(c?)", ""}},
-		{"INSERT INTO t VALUES (?,:é)", []string{"", ":é"}},
+		{"SELECT 1", nil, ""},
+		{"SELECT ?, ?", []string{"", ""}, ""},
+		{"SELECT :a, @a, $a, :a", []string{":a", "@a", "$a"}, "SELECT ?1, ?2, ?3, ?1"},
+		{"SELECT ?3, ?, ?1", []string{"", "", "", ""}, ""},
+		{"SELECT :a, ?, :b;", []string{":a", "", ":b"}, "SELECT ?1, ?, ?3;"},
+		{`SELECT '?', "?", [?], -- ?` + "\n /* ? */ `:a`, x$b, 'it''s ?'", nil, ""},
+		{"SELECT $a::b(c?)||?2", []string{"$a::b(c?)", ""}, "SELECT ?1||?2"},
+		{"INSERT INTO t VALUES (?,:é)", []string{"", ":é"}, "INSERT INTO t VALUES (?,?2)"},
+		{"SELECT :", nil, ""},
 	} {
-		if got, ok := Parameters(c.text); !ok || !slices.Equal(got, c.want) {
-			t.Errorf("%s: %q %v, want %q", c.text, got, ok, c.want)
+		want := cmp.Or(c.numbered, c.text)
+		if names, numbered, ok := Parameters(c.text); !ok || !slices.Equal(names, c.want) || numbered != want {
+			t.Errorf("%s: %q %s %v, want %q %s", c.text, names, numbered, ok, c.want, want)
 		}
 	}
 	for _, text := range []string{"SELECT ?0", "SELECT ?32767", "SELECT ?99999999999999999999"} {
-		if got, ok := Parameters(text); ok {
-			t.Errorf("%s: %d parameters", text, len(got))
+		if names, _, ok := Parameters(text); ok {
+			t.Errorf("%s: %d parameters", text, len(names))
 		}
 	}
 }
