@@ -80,6 +80,17 @@ func (p *plan) state(set string) string {
 	return "the database is unchanged"
 }
 
+// after takes over what an earlier plan of the same run has come to.
+func (p *plan) after(earlier *plan) *plan {
+	p.committed = earlier.committed
+	for i := range p.sets {
+		if p.committed {
+			p.sets[i].from = earlier.sets[i].from
+		}
+	}
+	return p
+}
+
 // versioned is how many of the pending migrations have versions. They come
 // first.
 func (s *setPlan) versioned() int {

@@ -79,7 +79,9 @@ func (c *config) upgrade(ctx context.Context, p place, w *waiter, g *goal) (rep 
 	case r.tel.span == nil:
 		return &r.report, false, nil
 	case err == errSuperseded:
-		outcome, err = outcomeUpToDate, nil
+		if err = nil; r.report.applied() == 0 {
+			outcome = outcomeUpToDate
+		}
 	case err != nil:
 		err = r.explain(ctx, err)
 		outcome = outcomeOf(err)

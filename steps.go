@@ -87,7 +87,7 @@ func (r *run) take(ctx context.Context, l *lease) error {
 	if err != nil {
 		return err
 	}
-	r.plan = newPlan(r.config, b)
+	r.plan = newPlan(r.config, b).after(r.plan)
 	if b.lease.token != l.token {
 		return errHeld
 	}
@@ -100,7 +100,7 @@ func (r *run) take(ctx context.Context, l *lease) error {
 		r.dropLease(ctx, l, nil)
 		return errSuperseded
 	}
-	if r.plan.must() {
+	if r.plan.must() && !r.plan.committed {
 		r.tel.begin(ctx, r.plan)
 		r.tel.plan(r.plan)
 		r.report.LockWait = r.wait.spent - r.spent

@@ -29,10 +29,11 @@ type Conn struct {
 
 	// No call into C can be stopped, and nothing may be freed under one. What is
 	// to be closed while a call is running waits in later.
-	mu    sync.Mutex
-	calls int
-	later []func()
-	gone  bool // the connection must not be used again
+	mu     sync.Mutex
+	calls  int
+	later  []func()
+	gone   bool // the connection must not be used again
+	closed bool
 }
 
 var (
@@ -69,8 +70,9 @@ func (c *Conn) call(ctx context.Context, f func() error) error {
 	}
 	done := make(chan error, 1)
 	go func() {
-		defer c.end()
-		done <- f()
+		err := f()
+		c.end() // before the caller goes on: what it closes is closed at once
+		done <- err
 	}()
 	select {
 	case err := <-done:
@@ -132,16 +134,21 @@ func (c *Conn) judge(err error) error {
 }
 
 // Close closes the connection, or has it closed by the call that is running.
-// libSQL closes it in the background; an open transaction is rolled back before.
+// libSQL closes it in the background: lest its locks outlive it, a transaction is
+// rolled back before.
 func (c *Conn) Close() error {
 	c.mu.Lock()
-	usable := !c.gone
+	again := c.closed
+	open := c.form == local && (c.inTx || c.gone) // a call that was left alone may have begun one
+	c.gone, c.closed = true, true
 	c.mu.Unlock()
-	if usable && c.inTx && c.form == local {
-		c.rollback()
+	if again {
+		return nil
 	}
-	c.drop()
 	c.afterCalls(func() {
+		if open {
+			c.raw.(driver.ExecerContext).ExecContext(context.Background(), "ROLLBACK", nil)
+		}
 		c.raw.Close()
 		c.release()
 	})
@@ -194,13 +201,30 @@ func (c *Conn) ExecContext(ctx context.Context, text string, args []driver.Named
 	if err != nil {
 		return nil, err
 	}
-	var r result
-	for _, st := range list {
+	r, err := c.run(ctx, list, args)
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// run runs statements up to the first that fails.
+func (c *Conn) run(ctx context.Context, list []script.Statement, args []driver.NamedValue) (r result, err error) {
+	for i, st := range list {
 		if r, err = c.exec(ctx, st, args); err != nil {
-			return nil, err
+			return r, again(err, i)
 		}
 	}
 	return r, nil
+}
+
+// again keeps the pool from running a text once more on another connection
+// after some of its statements were run.
+func again(err error, done int) error {
+	if err == driver.ErrBadConn && done > 0 {
+		return &Error{Kind: StreamLost, text: "the connection was lost between two statements"}
+	}
+	return err
 }
 
 // result is that of a statement.
@@ -306,11 +330,9 @@ func (c *Conn) QueryContext(ctx context.Context, text string, args []driver.Name
 	if len(list) == 0 {
 		return noRows{}, nil
 	}
-	last := list[len(list)-1]
-	for _, st := range list[:len(list)-1] {
-		if _, err := c.exec(ctx, st, nil); err != nil {
-			return nil, err
-		}
+	before, last := list[:len(list)-1], list[len(list)-1]
+	if _, err := c.run(ctx, before, nil); err != nil {
+		return nil, err
 	}
 	if last.Text, args, err = bind(last.Text, args); err != nil {
 		return nil, err
@@ -318,7 +340,7 @@ func (c *Conn) QueryContext(ctx context.Context, text string, args []driver.Name
 	r := &rows{conn: c, ctx: ctx}
 	if err := c.call(ctx, func() error { return r.start(last, args) }); err != nil {
 		r.Close() // start may still be running
-		return nil, err
+		return nil, again(err, len(before))
 	}
 	c.note(last)
 	r.fetched = true

@@ -28,12 +28,19 @@ func open(dsn engine.DSN) (*engine.Database, error) {
 		return nil, err
 	}
 	db := &database{config: c, open: func() (native, error) { return openNative(c) }, stop: make(chan struct{})}
-	d := &engine.Database{System: "sqlite", Name: c.name(), Path: c.file(), Base: &base{connector{db: db, pragmas: c.pragmas}}}
+	b := &base{connector: connector{db: db, pragmas: c.pragmas}}
+	d := &engine.Database{System: "sqlite", Name: c.name(), Path: c.file(), Base: b}
 	if c.form == local {
 		d.Gate = &connector{db: db, pragmas: c.gate, exact: true}
-	} else if d.Server, err = hrana.New(c.url, c.token); err != nil {
+		return d, nil
+	}
+	if b.server, err = hrana.New(c.url, c.token); err != nil {
 		return nil, err
 	}
+	if c.far != "" {
+		b.server.Decrypt(c.far)
+	}
+	d.Server = b.server
 	if c.form == replica {
 		d.Refresh = db.refresh
 	}
@@ -126,7 +133,8 @@ func (db *database) release() {
 	db.free()
 }
 
-func (db *database) close() error {
+// close closes the database when its users have released it.
+func (db *database) close() {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	if !db.closed {
@@ -134,7 +142,6 @@ func (db *database) close() error {
 		close(db.stop)
 		db.free()
 	}
-	return nil
 }
 
 func (db *database) free() {
@@ -204,10 +211,19 @@ type connector struct {
 }
 
 // base is the connector of the connections that are handed out.
-type base struct{ connector }
+type base struct {
+	connector
+	server *hrana.Client // nil for a local file
+}
 
 // Close closes the database, as soon as its connections are closed.
-func (b *base) Close() error { return b.db.close() }
+func (b *base) Close() error {
+	b.db.close()
+	if b.server != nil {
+		return b.server.Close()
+	}
+	return nil
+}
 
 // Connect opens a connection.
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {

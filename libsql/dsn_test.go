@@ -132,6 +132,15 @@ func TestOpenDescribes(t *testing.T) {
 	}
 }
 
+func TestMissing(t *testing.T) {
+	if missing == "" {
+		t.Skip("libSQL is there")
+	}
+	if _, err := open(dsn("libsql:app.db")); err == nil || !strings.Contains(err.Error(), "CGO_ENABLED=1") {
+		t.Error(err)
+	}
+}
+
 func TestSchemes(t *testing.T) {
 	for _, s := range []string{"libsql", "http", "HTTPS"} {
 		if engine.Lookup(s) == nil {

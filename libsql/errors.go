@@ -133,7 +133,7 @@ func read(text string) *Error {
 		}
 	}
 	if m, ok := within(text, "Hrana: "); ok {
-		return ofServer(m)
+		return overHTTP(m)
 	}
 	if m, ok := within(text, "Write delegation: "); ok {
 		if f := grpcForm.FindStringSubmatch(m); f != nil {
@@ -173,8 +173,8 @@ func read(text string) *Error {
 	return &Error{text: "libSQL failed in a way that is not known", code: sqliteError}
 }
 
-// ofServer reads what came, or did not come, over the network.
-func ofServer(text string) *Error {
+// overHTTP reads what came, or did not come, over the network.
+func overHTTP(text string) *Error {
 	if m, ok := within(text, "stream error: "); ok {
 		if f := streamForm.FindStringSubmatch(m); f != nil {
 			return server(unescape(f[1]), f[2])

@@ -52,6 +52,18 @@ func New(url, token string) (*Client, error) {
 	return c, nil
 }
 
+// Decrypt has every request carry the key of a database that the server keeps
+// encrypted. It is called before the first request.
+func (c *Client) Decrypt(key string) {
+	authorize := c.authorize
+	c.authorize = func(h http.Header) {
+		authorize(h)
+		h.Set("x-turso-encryption-key", key) // as libSQL's own clients call it
+	}
+	redact := c.redact
+	c.redact = func(text string) string { return strings.ReplaceAll(redact(text), key, "(the key)") }
+}
+
 // String returns the URL.
 func (c *Client) String() string { return c.base }
 

@@ -1125,3 +1125,19 @@ func TestManyAtOnce(t *testing.T) {
 	wg.Wait()
 	count(t, c, "t", 160)
 }
+
+func TestKeyOfAnEncryptedDatabase(t *testing.T) {
+	s := sqldtest.Start(t)
+	p := sqldtest.NewProxy(t, s.URL)
+	c, err := New(p.URL, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Decrypt("s3cr3t")
+	if _, err := c.Read(t.Context(), "SELECT 1"); err != nil {
+		t.Fatal(err)
+	}
+	if got := p.Log()[0].Header.Get("x-turso-encryption-key"); got != "s3cr3t" {
+		t.Errorf("sent %q", got)
+	}
+}
