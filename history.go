@@ -348,7 +348,8 @@ func each(ctx context.Context, conn *sql.Conn, q string, f func(*sql.Rows) error
 	return rows.Err()
 }
 
-// A migration that failed or was rolled back has a row already.
+// A migration that failed or was rolled back has a row already. That one has
+// failed is not written over that another run has applied it meanwhile.
 const (
 	writeRecord = recordHead + "?" + recordTail
 	// writeStep takes the time since the lease was renewed for the duration.
@@ -362,7 +363,8 @@ ON CONFLICT (set_name, version, name) DO UPDATE SET
 	checksum = excluded.checksum, status = excluded.status, compatible = excluded.compatible,
 	applied_at = excluded.applied_at, duration_ms = excluded.duration_ms, down_sql = excluded.down_sql,
 	applied_by = excluded.applied_by, app_version = excluded.app_version, hostname = excluded.hostname,
-	rolled_back_at = NULL, error = excluded.error, metadata = excluded.metadata`
+	rolled_back_at = NULL, error = excluded.error, metadata = excluded.metadata
+WHERE excluded.status <> 'failed' OR status NOT IN ('applied', 'baseline') OR checksum <> excluded.checksum`
 )
 
 // A failed attempt under a name that was changed is over when its version is

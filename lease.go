@@ -112,11 +112,33 @@ VALUES (1, ?, (SELECT token ` + own + `token = ? AND step = ?), ?, ` + now("") +
 	}
 }
 
+// renew ends each transaction of the lease's owner, which may have taken long,
+// but for the last one of a run. It counts the rows that the statement before
+// it has changed.
+func (l *lease) renew(changes bool) engine.Statement {
+	rows := ""
+	if changes {
+		rows = ", rows_affected = rows_affected + changes()"
+	}
+	return engine.Statement{Text: "UPDATE main.migratingsqlite_lease SET renewed_at = " + now("") + ", expires_at = " + expiry() + rows}
+}
+
+const (
+	noProgress = "set_name = NULL, version = NULL, checksum = NULL, statement = NULL, rows_affected = NULL, foreign_keys = NULL"
+
+	// revoke takes an expired lease away from whoever had it, for a run of one
+	// transaction that needs none itself.
+	revoke = "UPDATE main.migratingsqlite_lease SET token = '', expires_at = ''"
+	// forgetDone forgets how far a migration was that has been done meanwhile.
+	// Another one may be a newer program's, which goes on with it.
+	forgetDone = "UPDATE main.migratingsqlite_lease AS l SET " + noProgress + ` WHERE EXISTS (SELECT 1 FROM main.migratingsqlite_history AS h
+	WHERE h.set_name = l.set_name AND h.version = l.version AND h.checksum = l.checksum AND h.status IN ('applied', 'baseline'))`
+)
+
 // release gives the lease up, done with all that was to do.
 func (l *lease) release() engine.Statement {
 	return engine.Statement{
-		Text: `UPDATE main.migratingsqlite_lease SET expires_at = '', set_name = NULL, version = NULL, checksum = NULL,
-	statement = NULL, rows_affected = NULL, foreign_keys = NULL WHERE token = ?`,
+		Text: "UPDATE main.migratingsqlite_lease SET expires_at = '', " + noProgress + " WHERE token = ?",
 		Args: []driver.Value{l.token},
 	}
 }

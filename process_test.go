@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"math/rand/v2"
 	"os"
@@ -26,21 +27,27 @@ import (
 // The test binary is also the program that the tests start many of, and kill:
 // an environment variable says which part it plays.
 const (
-	partEnv = "MIGRATINGSQLITE_TEST_PART"
-	dsnEnv  = "MIGRATINGSQLITE_TEST_DSN"
+	partEnv  = "MIGRATINGSQLITE_TEST_PART"
+	dsnEnv   = "MIGRATINGSQLITE_TEST_DSN"
+	leaseEnv = "MIGRATINGSQLITE_TEST_LEASE" // how long a lease lasts
+	deathEnv = "MIGRATINGSQLITE_TEST_DEATH" // the commit at which the process is killed
 )
 
 var parts = map[string]func(dsn string) error{
-	"short chain": func(dsn string) error { return playProgram(dsn, shortChain, nil) },
-	"long chain":  func(dsn string) error { return playProgram(dsn, longChain, nil) },
+	"short chain": func(dsn string) error { return playChain(dsn, shortChain, nil) },
+	"long chain":  func(dsn string) error { return playChain(dsn, longChain, nil) },
 	"long chain, stuck": func(dsn string) error {
-		return playProgram(dsn, longChain, func(ctx context.Context, _ migratingsqlite.Tx) error {
+		return playChain(dsn, longChain, func(ctx context.Context, _ migratingsqlite.Tx) error {
 			fmt.Println("stuck")
 			<-ctx.Done()
 			return ctx.Err()
 		})
 	},
-	"write lock": playHolder,
+	"write lock":      playHolder,
+	"stairs":          func(dsn string) error { return playProgram(dsn, "person", allStairs.files()) },
+	"few stairs":      func(dsn string) error { return playProgram(dsn, "person", fewStairs.files()) },
+	"slow stairs":     func(dsn string) error { return playProgram(dsn, "person", slowStairs.files()) },
+	"stairs and then": func(dsn string) error { return playProgram(dsn, "person", plainStairs.files()) },
 }
 
 func TestMain(m *testing.M) {
@@ -55,6 +62,12 @@ func TestMain(m *testing.M) {
 		os.Exit(2)
 	}
 	slog.SetDefault(slog.New(slog.DiscardHandler))
+	if lease, err := time.ParseDuration(os.Getenv(leaseEnv)); err == nil {
+		migratingsqlite.SetLeaseTime(lease)
+	}
+	if n, err := strconv.Atoi(os.Getenv(deathEnv)); err == nil {
+		dieAt(n)
+	}
 	if err := play(os.Getenv(dsnEnv)); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -62,10 +75,15 @@ func TestMain(m *testing.M) {
 	os.Exit(0)
 }
 
-// playProgram is an ordinary program that has its database inside. It waits
-// for the end of its input before it touches the file.
-func playProgram(dsn string, c chain, last migratingsqlite.MigrateFunc) error {
+func playChain(dsn string, c chain, last migratingsqlite.MigrateFunc) error {
 	fsys, opts := c.files(last)
+	return playProgram(dsn, c.newestTable(), fsys, opts...)
+}
+
+// playProgram is an ordinary program that has its database inside. It waits
+// for the end of its input before it touches the file, and then looks into a
+// table.
+func playProgram(dsn, table string, fsys fs.FS, opts ...migratingsqlite.SetOption) error {
 	migratingsqlite.Register("chain", fsys, opts...)
 	db, err := sql.Open("migratingsqlite", dsn)
 	if err != nil {
@@ -81,10 +99,10 @@ func playProgram(dsn string, c chain, last migratingsqlite.MigrateFunc) error {
 	for i := range errs {
 		wg.Go(func() {
 			var n int
-			if err := db.QueryRow("SELECT count(*) FROM " + c.newestTable()).Scan(&n); err != nil {
+			if err := db.QueryRow("SELECT count(*) FROM " + table).Scan(&n); err != nil {
 				errs[i] = fmt.Errorf("request %d: %w", i, err)
 			} else if n == 0 {
-				errs[i] = fmt.Errorf("request %d: %s is empty", i, c.newestTable())
+				errs[i] = fmt.Errorf("request %d: %s is empty", i, table)
 			}
 		})
 	}

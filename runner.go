@@ -25,7 +25,7 @@ type run struct {
 	goal   *goal
 	tel    telemetry
 	plan   *plan         // the newest
-	began  time.Time     // of the request under way, in a run of several transactions
+	began  time.Time     // of the last request, without what was waited for it, in a run of several transactions
 	unsure *done         // the migration whose answer was lost
 	spent  time.Duration // waited before the run
 	report report
@@ -140,9 +140,9 @@ func (r *run) limited(ctx context.Context, f func(context.Context) error) error 
 	return err
 }
 
-// held reports whether another run has the lease, by reading as little as can
-// be, and whether the database is up to date meanwhile.
-func (r *run) held(ctx context.Context) (held, upToDate bool, err error) {
+// look reads who has the lease, and whether the database is up to date
+// meanwhile: as little as can be, since it is done again and again.
+func (r *run) look(ctx context.Context) (held leaseRow, upToDate bool, err error) {
 	err = r.wait.retryIf(ctx, r.passes, func() error {
 		answers, err := r.read(ctx, stateQuery, leaseQuery)
 		if err != nil {
@@ -152,7 +152,7 @@ func (r *run) held(ctx context.Context) (held, upToDate bool, err error) {
 		if answers[1].Err == nil && b.readLease(answers[1].Rows) != nil {
 			b = books{} // a plan finds out what is wrong with it
 		}
-		held, upToDate = b.lease.left > 0, r.goal.metBy(answers[0].Rows)
+		held, upToDate = b.lease, r.goal.metBy(answers[0].Rows)
 		return nil
 	})
 	return held, upToDate, err
@@ -192,25 +192,23 @@ func (r *run) write(ctx context.Context) error {
 			return r.pendingError("_migrate=check forbids to apply that")
 		}
 		if r.plan.lease.left == 0 {
-			if err := r.writeNow(ctx); !errors.Is(err, errHeld) {
+			if err := r.writeNow(ctx); !errors.Is(err, errHeld) && !errors.Is(err, errLost) {
 				return err
 			}
 		}
-		why := errHeld
-		if r.plan.lease.owner != "" {
-			why = fmt.Errorf("%w: %s", errHeld, r.plan.lease.owner)
-		}
-		for held := true; held; {
-			if err := r.wait.wait(ctx, time.Now(), why); err != nil {
+		for {
+			held, upToDate, err := r.look(ctx)
+			switch {
+			case err != nil:
 				return err
-			}
-			var upToDate bool
-			var err error
-			if held, upToDate, err = r.held(ctx); err != nil {
-				return err
-			}
-			if upToDate {
+			case upToDate:
 				return errSuperseded
+			}
+			if held.left == 0 {
+				break
+			}
+			if err := r.wait.wait(ctx, time.Now(), fmt.Errorf("%w: %s", errHeld, held.owner)); err != nil {
+				return err
 			}
 		}
 		if err := r.planOutside(ctx); err != nil {
@@ -606,7 +604,14 @@ func (r *run) writeBooks(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	if r.plan.lease.token == "" {
+		return nil
+	}
+	// Whoever had the lease may only have stalled.
+	if err := r.conn.exec(ctx, revoke); err != nil {
+		return err
+	}
+	return r.conn.exec(ctx, forgetDone)
 }
 
 // commit waits for readers where the journal mode makes it necessary. The

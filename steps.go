@@ -24,9 +24,9 @@ func (r *run) inSteps(ctx context.Context) error {
 			err = r.walk(ctx, l)
 		}
 		switch {
-		case err == nil || errors.Is(err, errHeld) || errors.Is(err, errSuperseded):
+		case err == nil || errors.Is(err, errHeld) || errors.Is(err, errLost) || errors.Is(err, errSuperseded):
 			return err
-		case context.Cause(ctx) != nil:
+		case context.Cause(ctx) != nil, errors.Is(err, ErrLocked):
 			r.dropLease(ctx, l, nil)
 			return err
 		case errors.Is(err, engine.ErrThrownOut):
@@ -37,7 +37,7 @@ func (r *run) inSteps(ctx context.Context) error {
 				return err
 			}
 			fallthrough
-		case errors.Is(err, errLost), isBusy(err), r.uncertain(err):
+		case isBusy(err), r.uncertain(err):
 			if err := r.wait.wait(ctx, r.began, err); err != nil {
 				r.dropLease(ctx, l, nil)
 				return err
@@ -103,7 +103,7 @@ func (r *run) take(ctx context.Context, l *lease) error {
 	if r.plan.must() && !r.plan.committed {
 		r.tel.begin(ctx, r.plan)
 		r.tel.plan(r.plan)
-		r.report.LockWait = r.wait.spent - r.spent
+		r.report.LockWait = r.wait.total() - r.spent
 		r.tel.waited(r.report.LockWait, true)
 	}
 	return r.plan.read()
@@ -125,7 +125,8 @@ func (r *run) settle() {
 
 // request runs a transaction.
 func (r *run) request(ctx context.Context, statements []engine.Statement) (answers []engine.Answer, err error) {
-	r.began = time.Now()
+	start, spent := time.Now(), r.wait.spent
+	defer func() { r.began = start.Add(r.wait.spent - spent) }()
 	err = r.limited(ctx, func(ctx context.Context) error {
 		answers, err = r.store.Transact(ctx, statements...)
 		return err
@@ -275,6 +276,7 @@ func (w *walk) finish(t *transaction, s *setPlan, history engine.Statement, m *M
 		t.add(purposeBooks, w.run.closing(w.lease)...)
 	} else {
 		t.add(purposeBooks, statement(writeState, []any{s.set.name, max(s.version, m.Version), ""}))
+		t.add(purposeFence, w.lease.renew(false))
 	}
 }
 
@@ -309,6 +311,7 @@ func (w *walk) committed(t *transaction, answers []engine.Answer, err error) err
 		w.lease.step++
 		w.opening = nil
 		w.plan.committed = true
+		w.wait.renew()
 		return nil
 	}
 	var at *engine.StatementError
@@ -429,6 +432,7 @@ func (w *walk) stepFunc(ctx context.Context, s *setPlan, d *done) error {
 	if err != nil {
 		return err
 	}
+	w.began = time.Now()
 	do := func(t *transaction) error {
 		answers, err := tx.do(ctx, t.statements...)
 		if err != nil {
@@ -483,13 +487,15 @@ func (w *walk) stepOutside(ctx context.Context, s *setPlan, d *done) error {
 		after.statements++
 		t := w.transaction(after)
 		t.addScript(st)
+		changed := len(t.statements) - 1
+		t.add(purposeFence, w.lease.renew(st.Changes()))
 		answers, err := w.answers(ctx, t)
 		if err != nil {
 			w.lease.progress = p
 			return err
 		}
 		if st.Changes() {
-			p.rows += answers[len(answers)-1].RowsAffected
+			p.rows += answers[changed].RowsAffected
 		}
 	}
 	d.statements, d.rows, d.duration = len(statements), p.rows, time.Since(start)
@@ -565,6 +571,15 @@ func (w *walk) renew(ctx context.Context, p progress) {
 	}
 }
 
+// A migration in batches rests after each of them. SQLite's own way of waiting
+// for a lock is to look every 100 ms, after the first few times, so that now and
+// then it rests for longer than that: whoever is ready to wait for a second gets
+// his turn.
+const (
+	workTime = 500 * time.Millisecond
+	restTime = 110 * time.Millisecond
+)
+
 // stepBatches repeats each statement, in a transaction with its progress, until
 // it changes no row.
 func (w *walk) stepBatches(ctx context.Context, s *setPlan, d *done) error {
@@ -575,7 +590,7 @@ func (w *walk) stepBatches(ctx context.Context, s *setPlan, d *done) error {
 		return err
 	}
 	checkKeys := m.changesRows()
-	begun := p.rows
+	begun, rested := p.rows, start
 	report := w.tel.progress(ctx, d)
 	for p.statements < int64(len(statements)) {
 		if err := context.Cause(ctx); err != nil {
@@ -583,17 +598,20 @@ func (w *walk) stepBatches(ctx context.Context, s *setPlan, d *done) error {
 		}
 		st := &statements[p.statements]
 		began := time.Now()
-		t := w.transaction(p)
+		after := p
+		if !st.Changes() {
+			after.statements++ // it is done once
+		}
+		t := w.transaction(after)
 		if checkKeys && p.statements == 0 && p.rows == 0 {
 			t.add(purposeKeys, engine.Statement{Text: keysBefore, Optional: true})
 		}
 		t.addScript(st)
 		changed := len(t.statements) - 1
-		if st.Changes() {
-			t.add(purposeBooks, engine.Statement{Text: "UPDATE main.migratingsqlite_lease SET rows_affected = rows_affected + changes()"})
-		}
+		t.add(purposeFence, w.lease.renew(st.Changes()))
 		answers, err := w.answers(ctx, t)
 		if err != nil {
+			w.lease.progress = p
 			return err
 		}
 		n := answers[changed].RowsAffected
@@ -604,8 +622,15 @@ func (w *walk) stepBatches(ctx context.Context, s *setPlan, d *done) error {
 		p.rows += n
 		report(p.rows, p.rows-begun)
 		// Others want to write, too.
-		if err := pause(ctx, min(max(time.Since(began)/4, time.Millisecond), maxPause)); err != nil {
+		took, rest := time.Since(began), time.Millisecond
+		if time.Since(rested)+took > workTime {
+			rest = restTime
+		}
+		if err := pause(ctx, max(rest, min(took/8, maxPause))); err != nil {
 			return err
+		}
+		if rest == restTime {
+			rested = time.Now()
 		}
 	}
 	d.statements, d.rows, d.duration = len(statements), p.rows, time.Since(start)
@@ -633,7 +658,14 @@ func (r *run) dropLease(ctx context.Context, l *lease, failure error) {
 			}
 		}
 	}
-	if _, err := r.store.Transact(ctx, list...); err == nil && len(list) > 1 {
-		r.plan.traced = true
+	store := r.store
+	if r.place.server == nil {
+		store = localStore{r.conn, &waiter{budget: 500 * time.Millisecond}}
+	}
+	_, err := store.Transact(ctx, list...)
+	if err == nil {
+		r.plan.traced = len(list) > 1
+	} else if len(list) > 1 {
+		store.Transact(ctx, l.drop()) // a full disk has room for that
 	}
 }

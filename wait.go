@@ -10,12 +10,22 @@ import (
 
 // A waiter waits for other connections to release the database. It is the one
 // place where a run waits, and it heeds the context. The budget bounds the
-// time spent waiting, in vain tries included, not the work in between.
+// time spent waiting, in vain tries included, not the work in between. What
+// others may take of a run of several transactions is bounded for each of them.
 type waiter struct {
 	budget time.Duration
 	spent  time.Duration
 	pause  time.Duration
+	before time.Duration // spent on earlier transactions
 }
+
+// renew begins with a whole budget, since something was done.
+func (w *waiter) renew() {
+	w.before += w.spent
+	w.spent, w.pause = 0, 0
+}
+
+func (w *waiter) total() time.Duration { return w.before + w.spent }
 
 var errNoAnswer = errors.New("the server did not answer in time")
 

@@ -1,0 +1,150 @@
+//go:build unix
+
+package migratingsqlite_test
+
+import (
+	"context"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/migratingsqlite/migratingsqlite"
+)
+
+func (p *process) signal(s syscall.Signal) {
+	p.t.Helper()
+	if err := p.Process.Signal(s); err != nil {
+		p.t.Fatalf("%v: %v; stderr: %s", s, err, &p.stderr)
+	}
+}
+
+// stops stops the process at a moment that suits: inside of a transaction or
+// between two, while a query yields 1.
+func (p *process) stops(s *site, inside bool, query string) {
+	p.t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
+		time.Sleep(500 * time.Microsecond)
+		p.signal(syscall.SIGSTOP)
+		var status syscall.WaitStatus
+		if _, err := syscall.Wait4(p.Process.Pid, &status, syscall.WUNTRACED, nil); err != nil || !status.Stopped() {
+			p.t.Fatalf("the process has ended before it was stopped: %v, %v; stderr: %s", status, err, &p.stderr)
+		}
+		if suits(s, inside, query) {
+			return
+		}
+		p.signal(syscall.SIGCONT)
+	}
+	p.t.Fatalf("the process was never where it was to be stopped; stderr: %s", &p.stderr)
+}
+
+func suits(s *site, inside bool, query string) bool {
+	db, err := openPlain(s.dsn())
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer db.Close()
+	conn, err := db.Conn(context.Background())
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer conn.Close()
+	var ok bool
+	if err := conn.QueryRowContext(context.Background(), query).Scan(&ok); err != nil || !ok {
+		return false
+	}
+	begin := "BEGIN EXCLUSIVE" // no lock at all is in the way of that
+	if inside {
+		begin = "BEGIN IMMEDIATE"
+	}
+	_, err = conn.ExecContext(context.Background(), begin)
+	if err == nil {
+		_, rollback := conn.ExecContext(context.Background(), "ROLLBACK")
+		if rollback != nil {
+			s.Fatal(rollback)
+		}
+	}
+	return inside == (err != nil && strings.Contains(err.Error(), "locked"))
+}
+
+// The moments at which a process is stopped.
+const (
+	inBatches    = "SELECT count(*) BETWEEN 1000 AND 30000 FROM person WHERE form = 1"
+	afterBatches = "SELECT max(version) BETWEEN 5 AND 70 FROM log"
+)
+
+// A process that stalls for longer than its lease lasts is overtaken, and can
+// neither write any more nor come to harm.
+func TestStalledProcessIsOvertaken(t *testing.T) {
+	const lease = 200 * time.Millisecond
+	leases(t, lease)
+	for _, c := range []struct {
+		part, when string
+		stairs     stairs
+	}{
+		{"slow stairs", inBatches, slowStairs},
+		// What is left to do fits into one transaction, which has no lease.
+		{"stairs and then", afterBatches, plainStairs},
+	} {
+		for _, journal := range journals {
+			t.Run(c.part+", "+journal.name, func(t *testing.T) {
+				set := c.stairs.load(t)
+				for range rounds(t, 2, 1) {
+					s := newSite(t)
+					g := newGate(t)
+					p := start(t, c.part, s.dsn(journal.params, "_migrate_set=chain", "_migrate_timeout=1s"), g.r)
+					p.says("ready")
+					g.open()
+					p.stops(s, false, c.when)
+					took := s.opens(lease+8*time.Second, journal.params, set)
+					c.stairs.check(t, s)
+					changes := s.look("PRAGMA main.data_version") + s.look("SELECT count(*), max(applied_at) FROM migratingsqlite_history")
+					time.Sleep(1200 * time.Millisecond) // longer than it may wait for others
+					p.signal(syscall.SIGCONT)
+					p.succeeds()
+					c.stairs.check(t, s)
+					if now := s.look("PRAGMA main.data_version") + s.look("SELECT count(*), max(applied_at) FROM migratingsqlite_history"); now != changes {
+						t.Errorf("the stalled process has written: %s, before %s", now, changes)
+					}
+					s.noLeftovers()
+					t.Logf("taken over and finished after %v", took.Round(time.Millisecond))
+				}
+			})
+		}
+	}
+}
+
+// Nobody can overtake a process that stalls inside of a transaction.
+func TestProcessStalledInsideOfAStep(t *testing.T) {
+	const lease = 200 * time.Millisecond
+	leases(t, lease)
+	for _, journal := range journals {
+		t.Run(journal.name, func(t *testing.T) {
+			set := slowStairs.load(t)
+			s := newSite(t)
+			g := newGate(t)
+			p := start(t, "slow stairs", s.dsn(journal.params, "_migrate_set=chain"), g.r)
+			p.says("ready")
+			g.open()
+			p.stops(s, true, inBatches)
+			begin := time.Now()
+			db := s.open(journal.params+"&_migrate_timeout=500ms", set)
+			err := db.Ping()
+			fails(t, err, migratingsqlite.ErrLocked, "500ms", "_migrate_timeout")
+			if n := strings.Count(err.Error(), "_migrate_timeout"); n != 1 {
+				t.Errorf("the error gives its advice %d times", n)
+			}
+			if took := time.Since(begin); took < 500*time.Millisecond || took > 1500*time.Millisecond {
+				t.Errorf("it gave up after %v", took)
+			}
+			if err := db.Close(); err != nil {
+				t.Error(err)
+			}
+			p.signal(syscall.SIGCONT)
+			s.opens(20*time.Second, journal.params, set)
+			p.succeeds()
+			slowStairs.check(t, s)
+			s.noLeftovers()
+		})
+	}
+}
