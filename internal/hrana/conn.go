@@ -16,14 +16,14 @@ import (
 
 // closing is how long the end of a stream may take. A server closes those that
 // it hears nothing of.
-const closing = 3 * time.Second
+const closing = time.Second
 
 // Connect returns a connection for one interactive transaction. It does no I/O:
 // the stream begins with the first statement. Statements are sent one by one,
 // each in a request; those after BEGIN only run inside of its transaction, and
 // are refused with ErrGone once that has ended in whatever way.
-func (c *Client) Connect(ctx context.Context) (driver.Conn, error) {
-	return &conn{c: c, base: c.base}, ctx.Err()
+func (c *Client) Connect(ctx context.Context, patience time.Duration) (driver.Conn, error) {
+	return &conn{c: c, base: c.base, patience: patience}, ctx.Err()
 }
 
 type conn struct {
@@ -34,6 +34,8 @@ type conn struct {
 	tx      bool   // in a transaction, as far as is known
 	failed  error  // version 2: a statement's; only ROLLBACK is sent after it
 	err     error  // why nothing is sent any more
+
+	patience time.Duration // for each answer
 }
 
 var errEnded = errors.New("by the server")
@@ -71,14 +73,23 @@ func (c *conn) run(ctx context.Context, st script.Statement, args []driver.Named
 		}
 		return []request{execute(s), getAutocommit}
 	}
+	limit, cancel := context.WithTimeout(ctx, c.patience)
+	defer cancel()
 	var r *reply
 	if c.version == 0 {
-		r, c.version, err = c.c.ask(ctx, requests)
+		r, c.version, err = c.c.ask(limit, requests)
 	} else {
-		r, err = c.c.post(ctx, c.base, c.version, c.baton, requests(c.version))
+		r, err = c.c.post(limit, c.base, c.version, c.baton, requests(c.version))
 	}
 	c.baton = ""
 	if err != nil {
+		switch {
+		case ctx.Err() != nil: // whoever ended it knows
+		case limit.Err() != nil:
+			err = lost(fmt.Errorf("the server did not answer within %s", c.patience.Round(time.Millisecond)))
+		default:
+			err = lost(err)
+		}
 		if st.Kind == script.Begin && !c.tx {
 			err = unavailable(err)
 		}
