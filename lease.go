@@ -35,6 +35,14 @@ type progress struct {
 	rows       int64 // affected by them
 }
 
+func (p progress) String() string {
+	rows := "rows"
+	if p.rows == 1 {
+		rows = "row"
+	}
+	return fmt.Sprintf("%d of its statements, %d %s", p.statements, p.rows, rows)
+}
+
 // leaseTime is how long a lease lasts that is not renewed.
 var leaseTime = 10 * time.Second
 
@@ -59,6 +67,24 @@ type leaseRow struct {
 	step         int64
 	left         time.Duration // 0 if it has expired
 	progress     progress
+}
+
+// leaseStep is one transaction of whoever had the lease.
+type leaseStep struct {
+	token string
+	step  int64
+}
+
+// why is the error of a run that the lease keeps away.
+func (l *leaseRow) why() error {
+	at := ""
+	if p := l.progress; p.version > 0 {
+		at = fmt.Sprintf(", is at migration %d of set %s", p.version, p.set)
+		if p.rows > 0 {
+			at += fmt.Sprintf(" (%d rows)", p.rows)
+		}
+	}
+	return fmt.Errorf("%w (%s)%s", errHeld, l.owner, at)
 }
 
 const leaseQuery = `SELECT owner, token, step,
@@ -99,16 +125,26 @@ WHERE token = excluded.token OR expires_at <= ` + now(""),
 
 // fence begins each transaction of the lease's owner. It renews the lease, says
 // what the transaction is about, and fails when the lease is another's: the
-// token is then NULL, which the column does not take.
+// token is then NULL, which the column does not take. Where the transaction is
+// about no migration, one that was cut off, perhaps another program's, stays.
 func (l *lease) fence(p progress) engine.Statement {
-	const own = "FROM main.migratingsqlite_lease WHERE "
-	return engine.Statement{
-		Text: `INSERT OR REPLACE INTO main.migratingsqlite_lease
+	const (
+		own  = "FROM main.migratingsqlite_lease WHERE "
+		head = `INSERT OR REPLACE INTO main.migratingsqlite_lease
 	(id, owner, token, step, renewed_at, expires_at, set_name, version, checksum, statement, rows_affected, foreign_keys)
-VALUES (1, ?, (SELECT token ` + own + `token = ? AND step = ?), ?, ` + now("") + `, ` + expiry() + `, ?, ?, ?, ?, ?,
-	(SELECT foreign_keys ` + own + `set_name = ? AND version = ? AND checksum = ?))`,
-		Args: []driver.Value{l.owner, l.token, l.step, l.step + 1, p.set, p.version, p.checksum, p.statements, p.rows,
-			p.set, p.version, p.checksum},
+VALUES (1, ?, (SELECT token ` + own + `token = ? AND step = ?), ?, `
+	)
+	text := head + now("") + ", " + expiry()
+	args := []driver.Value{l.owner, l.token, l.step, l.step + 1}
+	if p == (progress{}) {
+		for _, column := range []string{"set_name", "version", "checksum", "statement", "rows_affected", "foreign_keys"} {
+			text += ", (SELECT " + column + " " + own + "id = 1)"
+		}
+		return engine.Statement{Text: text + ")", Args: args}
+	}
+	return engine.Statement{
+		Text: text + ", ?, ?, ?, ?, ?, (SELECT foreign_keys " + own + "set_name = ? AND version = ? AND checksum = ?))",
+		Args: append(args, p.set, p.version, p.checksum, p.statements, p.rows, p.set, p.version, p.checksum),
 	}
 }
 
@@ -124,26 +160,18 @@ func (l *lease) renew(changes bool) engine.Statement {
 }
 
 const (
-	noProgress = "set_name = NULL, version = NULL, checksum = NULL, statement = NULL, rows_affected = NULL, foreign_keys = NULL"
-
 	// revoke takes an expired lease away from whoever had it, for a run of one
 	// transaction that needs none itself.
 	revoke = "UPDATE main.migratingsqlite_lease SET token = '', expires_at = ''"
-	// forgetDone forgets how far a migration was that has been done meanwhile.
-	// Another one may be a newer program's, which goes on with it.
-	forgetDone = "UPDATE main.migratingsqlite_lease AS l SET " + noProgress + ` WHERE EXISTS (SELECT 1 FROM main.migratingsqlite_history AS h
+	// forgetDone forgets how far a migration was that is done now. Another one may
+	// be a newer program's, which goes on with it.
+	forgetDone = `UPDATE main.migratingsqlite_lease AS l SET set_name = NULL, version = NULL, checksum = NULL,
+	statement = NULL, rows_affected = NULL, foreign_keys = NULL
+WHERE EXISTS (SELECT 1 FROM main.migratingsqlite_history AS h
 	WHERE h.set_name = l.set_name AND h.version = l.version AND h.checksum = l.checksum AND h.status IN ('applied', 'baseline'))`
 )
 
-// release gives the lease up, done with all that was to do.
-func (l *lease) release() engine.Statement {
-	return engine.Statement{
-		Text: "UPDATE main.migratingsqlite_lease SET expires_at = '', " + noProgress + " WHERE token = ?",
-		Args: []driver.Value{l.token},
-	}
-}
-
-// drop gives the lease up halfway.
+// drop gives the lease up.
 func (l *lease) drop() engine.Statement {
 	return engine.Statement{
 		Text: "UPDATE main.migratingsqlite_lease SET expires_at = '' WHERE token = ?",

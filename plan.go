@@ -27,6 +27,7 @@ type setPlan struct {
 	target     []Migration
 	records    []record    // of this set, by version
 	baseline   []Migration // to be recorded as being there
+	legacy     string      // what says so
 	pending    []Migration // to be applied, in this order
 	repeatable []Migration // unchanged; a versioned one in pending may drop what they create
 	newer      []record    // current ones that the set does not know
@@ -74,7 +75,7 @@ func (p *plan) state(set string) string {
 	}
 	for _, s := range p.sets {
 		if s.set.name == set || set == "" && s.set.name != ownSet {
-			return fmt.Sprintf("the database is %sat version %d", unchanged, s.version)
+			return fmt.Sprintf("the database is %sat version %d%s", unchanged, s.version, p.halfDone())
 		}
 	}
 	return "the database is unchanged"
@@ -89,6 +90,22 @@ func (p *plan) after(earlier *plan) *plan {
 		}
 	}
 	return p
+}
+
+// halfDone says which migration was cut off.
+func (p *plan) halfDone() string {
+	half := p.lease.progress
+	if half.statements+half.rows == 0 {
+		return ""
+	}
+	for _, s := range p.sets {
+		for _, m := range s.pending {
+			if s.set.name == half.set && m.Version == half.version && m.Checksum == half.checksum {
+				return fmt.Sprintf(", and migration %s is half done (%s), which the next open goes on with", m, half)
+			}
+		}
+	}
+	return ""
 }
 
 // versioned is how many of the pending migrations have versions. They come
@@ -117,8 +134,12 @@ func newPlan(c *config, b *books) *plan {
 	if err := p.checkAppID(c, b); err != nil {
 		refusals = append(refusals, err)
 	}
-	if p.known == nil && !p.empty && c.baseline == "" {
-		refusals = append(refusals, unknownSchema(c, b))
+	switch {
+	case p.known != nil || p.empty || c.baseline == baselineNone || c.baselineAt > 0:
+	case b.legacy == nil:
+		refusals = append(refusals, unknownSchema(c, b, ""))
+	default:
+		refusals = append(refusals, b.legacy.refusals...)
 	}
 	ownConfig, ownBooks := &config{newer: newerCompatible}, b
 	if !b.hasHistory || !b.hasState || !b.hasLease {
@@ -135,8 +156,31 @@ func newPlan(c *config, b *books) *plan {
 		}
 		p.sets, refusals = append(p.sets, s), append(refusals, err...)
 	}
+	if err := p.checkHalfDone(c, b); err != nil {
+		refusals = append(refusals, err)
+	}
 	p.refusal = join(refusals)
 	return p
+}
+
+// checkHalfDone refuses to begin migrations of which it is written down how far
+// they are while that is written of one that only another program can go on with.
+func (p *plan) checkHalfDone(c *config, b *books) error {
+	half := b.lease.progress
+	if half.statements+half.rows == 0 || !p.needsSteps() && (c.other == nil || c.other.Server == nil || !p.must()) {
+		return nil
+	}
+	for _, s := range p.sets {
+		if s.set.name == half.set && s.set.has(half.version) {
+			return nil // planSet has looked at it
+		}
+	}
+	for _, r := range b.records {
+		if r.set == half.set && r.version == half.version && r.checksum == half.checksum && r.current() {
+			return nil
+		}
+	}
+	return refuse(ErrPending, "another program has left migration %d of set %s half done (%s); start that program first, which goes on with it", half.version, half.set, half)
 }
 
 func (p *plan) checkAppID(c *config, b *books) error {
@@ -150,7 +194,9 @@ func (p *plan) checkAppID(c *config, b *books) error {
 	return refuse(ErrUnknownSchema, "its application_id is %#x, not %#x: it belongs to another application", uint32(b.appID), uint32(c.appID))
 }
 
-func unknownSchema(c *config, b *books) error {
+// unknownSchema refuses a database that has tables and no history. why says what
+// was found out about it.
+func unknownSchema(c *config, b *books, why string) error {
 	names := b.others
 	more := ""
 	if len(names) > 5 {
@@ -160,8 +206,8 @@ func unknownSchema(c *config, b *books) error {
 	if len(c.sets) == 1 && c.sets[0].newest() > 0 {
 		version = fmt.Sprintf(" (the program's newest is %d)", c.sets[0].newest())
 	}
-	return refuse(ErrUnknownSchema, "it has tables (%s%s) but no history of migrations; say with _migrate_baseline=N that they are as version N leaves them%s, or with _migrate_baseline=none that all migrations are to be applied to them",
-		strings.Join(names, ", "), more, version)
+	return refuse(ErrUnknownSchema, "it has tables (%s%s) but no history of migrations%s; say with _migrate_baseline=N that they are as version N leaves them%s, or with _migrate_baseline=none that all migrations are to be applied to them",
+		strings.Join(names, ", "), more, why, version)
 }
 
 func planSet(c *config, b *books, set *Set) (s setPlan, refusals []error) {
@@ -196,10 +242,13 @@ func planSet(c *config, b *books, set *Set) (s setPlan, refusals []error) {
 	if !slices.Contains(b.known(), set.name) && len(b.others) > 0 && c.baselineAt > 0 {
 		s.from, s.version = c.baselineAt, c.baselineAt // other sets may have a history: this one may have been renamed
 	}
+	if l := b.legacy; l != nil && len(l.refusals) == 0 {
+		s.from, s.version, s.legacy = l.newest(), l.newest(), l.from
+	}
 	var late []string
 	for _, m := range s.target {
 		if p := b.lease.progress; p.set == set.name && p.version == m.Version && m.Version > 0 && p.checksum != m.Checksum && p.statements+p.rows > 0 {
-			refusals = append(refusals, refuse(ErrChanged, "migration %s was edited while it was half done (%d of its statements, %d rows): put the text back as it was", m, p.statements, p.rows))
+			refusals = append(refusals, refuse(ErrChanged, "migration %s was edited while it was half done (%s): put the text back as it was; only if the new text can begin again on what is there, empty the table %s instead", m, p, leaseTable))
 		}
 		r, ok := current[keyOf(m.Version, m.Name)]
 		switch {
@@ -212,7 +261,8 @@ func planSet(c *config, b *books, set *Set) (s setPlan, refusals []error) {
 				m, cmp.Or(m.File, "the function"), short(m.Checksum), short(r.checksum)))
 		case m.Version == 0 && len(s.newer) > 0:
 			// A newer program's repeatable migrations are not taken back.
-		case m.Version > 0 && m.Version <= s.version && len(current) == 0:
+		case b.legacy != nil && b.legacy.applied[keyOf(m.Version, m.Name)],
+			b.legacy == nil && m.Version > 0 && m.Version <= s.version && len(current) == 0:
 			s.baseline = append(s.baseline, m)
 		default:
 			if m.Version > 0 && m.Version < s.version {

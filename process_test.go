@@ -43,10 +43,14 @@ var parts = map[string]func(dsn string) error{
 			return ctx.Err()
 		})
 	},
-	"write lock":      playHolder,
-	"stairs":          func(dsn string) error { return playProgram(dsn, "person", allStairs.files()) },
-	"few stairs":      func(dsn string) error { return playProgram(dsn, "person", fewStairs.files()) },
-	"slow stairs":     func(dsn string) error { return playProgram(dsn, "person", slowStairs.files()) },
+	"write lock":  playHolder,
+	"stairs":      func(dsn string) error { return playProgram(dsn, "person", allStairs.files()) },
+	"few stairs":  func(dsn string) error { return playProgram(dsn, "person", fewStairs.files()) },
+	"slow stairs": func(dsn string) error { return playProgram(dsn, "person", slowStairs.files()) },
+	"long stairs": func(dsn string) error { return playProgram(dsn, "person", longStairs) },
+	"newer program": func(dsn string) error {
+		return playProgram(dsn, "person", files(newerProgram...))
+	},
 	"stairs and then": func(dsn string) error { return playProgram(dsn, "person", plainStairs.files()) },
 }
 
@@ -84,7 +88,12 @@ func playChain(dsn string, c chain, last migratingsqlite.MigrateFunc) error {
 // for the end of its input before it touches the file, and then looks into a
 // table.
 func playProgram(dsn, table string, fsys fs.FS, opts ...migratingsqlite.SetOption) error {
-	migratingsqlite.Register("chain", fsys, opts...)
+	name := "chain"
+	if !strings.Contains(dsn, "_migrate_set=chain") {
+		name = "app"
+		dsn += "?_migrate_set=app"
+	}
+	migratingsqlite.Register(name, fsys, opts...)
 	db, err := sql.Open("migratingsqlite", dsn)
 	if err != nil {
 		return err

@@ -26,11 +26,10 @@ type run struct {
 	tel    telemetry
 	plan   *plan         // the newest
 	began  time.Time     // of the last request, without what was waited for it, in a run of several transactions
+	spared leaseStep     // whose lease had run out, but was not taken over at once
 	unsure *done         // the migration whose answer was lost
 	spent  time.Duration // waited before the run
-
-	thrownOut int // how often a server has thrown a migration out
-
+	thrown int           // how often a server has thrown a migration out
 	report report
 }
 
@@ -57,7 +56,7 @@ var errSuperseded = errors.New("another connection has upgraded the database")
 // that the connection has been used for more than looking. An error says in what
 // state the database is.
 func (c *config) upgrade(ctx context.Context, p place, w *waiter, g *goal) (rep *report, wrote bool, err error) {
-	r := &run{config: c, place: p, store: p.server, wait: w, spent: w.spent, goal: g, tel: telemetry{config: c, start: time.Now()}}
+	r := &run{config: c, place: p, store: p.server, wait: w, spent: w.total(), goal: g, tel: telemetry{config: c, start: time.Now()}}
 	if p.server == nil {
 		r.conn, err = newSession(ctx, p.conn)
 		if err != nil {
@@ -121,7 +120,7 @@ func (r *run) planOutside(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return r.planFrom(answers)
+	return r.planFrom(ctx, answers, r.read)
 }
 
 func (r *run) read(ctx context.Context, queries ...string) (answers []engine.Answer, err error) {
@@ -170,16 +169,20 @@ func (r *run) passes(err error) bool { return isBusy(err) || r.uncertain(err) }
 
 // planInside plans in the transaction that is to write.
 func (r *run) planInside(ctx context.Context) error {
-	answers, err := localStore{r.conn, r.wait}.ask(ctx, booksQueries...)
+	ask := localStore{r.conn, r.wait}.ask
+	answers, err := ask(ctx, booksQueries...)
 	if err != nil {
 		return err
 	}
-	return r.planFrom(answers)
+	return r.planFrom(ctx, answers, ask)
 }
 
-func (r *run) planFrom(answers []engine.Answer) error {
+func (r *run) planFrom(ctx context.Context, answers []engine.Answer, ask asker) error {
 	b, err := readBooks(answers)
 	if err != nil {
+		return err
+	}
+	if b.legacy, err = r.findLegacy(ctx, b, ask); err != nil {
 		return err
 	}
 	r.plan = newPlan(r.config, b)
@@ -214,7 +217,7 @@ func (r *run) write(ctx context.Context) error {
 			if held.left == 0 {
 				break
 			}
-			if err := r.wait.wait(ctx, time.Now(), fmt.Errorf("%w: %s", errHeld, held.owner)); err != nil {
+			if err := r.wait.wait(ctx, time.Now(), held.why()); err != nil {
 				return err
 			}
 		}
@@ -292,14 +295,18 @@ func (r *run) withoutForeignKeys(ctx context.Context) (restore func(), err error
 	}, nil
 }
 
-// lock takes the write lock. While another connection has it, that one is
-// probably doing this very upgrade.
-func (r *run) lock(ctx context.Context) (err error) {
+// lock takes the write lock for all that is to be done.
+func (r *run) lock(ctx context.Context) error {
 	before := r.wait.spent
-	defer func() {
-		r.report.LockWait = r.wait.spent - before
-		r.tel.waited(r.report.LockWait, err == nil)
-	}()
+	err := r.acquire(ctx, "")
+	r.report.LockWait = r.wait.spent - before
+	r.tel.waited(r.report.LockWait, err == nil)
+	return err
+}
+
+// acquire takes the write lock. While another connection has it, that one is
+// probably doing this very upgrade. A lease with the token is the run's own.
+func (r *run) acquire(ctx context.Context, token string) error {
 	for {
 		start := time.Now()
 		err := r.begin(ctx)
@@ -311,6 +318,9 @@ func (r *run) lock(ctx context.Context) (err error) {
 		}
 		if ok, _ := r.goal.reached(ctx, r.place.conn); ok {
 			return errSuperseded
+		}
+		if held, _, err := r.look(ctx); err == nil && held.left > 0 && held.token != token {
+			return errHeld
 		}
 	}
 }
@@ -461,7 +471,7 @@ func (r *run) brokenKeys(broken []string) error {
 // triggers.
 func (r *run) applySet(s *setPlan) error {
 	for i := range s.baseline {
-		r.report.Done = append(r.report.Done, done{set: s.set.name, migration: &s.baseline[i], status: statusBaseline})
+		r.report.Done = append(r.report.Done, done{set: s.set.name, from: s.legacy, migration: &s.baseline[i], status: statusBaseline})
 	}
 	n := s.versioned()
 	if err := r.apply(s.set, s.pending[:n]); err != nil {
@@ -491,8 +501,6 @@ func (r *run) apply(set *Set, list []Migration) error {
 	return nil
 }
 
-type object struct{ kind, name string }
-
 // objectTypes are the types in sqlite_master of what statements make or drop.
 var objectTypes = map[script.Kind]string{
 	script.CreateTable: "table", script.CreateVirtualTable: "table", script.AlterTable: "table", script.DropTable: "table",
@@ -514,13 +522,13 @@ func (r *run) addGone(ctx context.Context, s *setPlan, ask func(context.Context,
 	if err != nil {
 		return err
 	}
-	there := map[object]bool{}
+	there := things{}
 	for _, row := range answers[0].Rows {
-		there[object{text(row[0]), text(row[1])}] = true
+		there[thing{kind: text(row[0]), name: text(row[1])}] = true
 	}
 	repeatable := slices.Clone(s.pending[s.versioned():])
 	for _, m := range s.repeatable {
-		if slices.ContainsFunc(m.creates(), func(o object) bool { return !there[o] }) {
+		if slices.ContainsFunc(m.makes(), func(t thing) bool { return t.table == "" && !there[t] }) {
 			repeatable = append(repeatable, m)
 		}
 	}
@@ -530,44 +538,38 @@ func (r *run) addGone(ctx context.Context, s *setPlan, ask func(context.Context,
 	return nil
 }
 
-// creates lists what the script leaves in the schema.
-func (m *Migration) creates() []object {
-	created := map[object]bool{}
+// makes lists the tables, indexes, views, triggers and columns that the script
+// makes and leaves.
+func (m *Migration) makes() (list []thing) {
+	there := things{}
 	for sc := script.NewScanner(m.scripts.up); ; {
 		st, ok := sc.Next()
 		if !ok {
-			return slices.Collect(maps.Keys(created))
+			return slices.Collect(maps.Keys(there))
 		}
-		e := st.Effect()
-		o := object{objectTypes[st.Kind], strings.ToLower(e.Name)}
-		switch {
-		case o.kind == "" || e.Temp:
-		case st.Kind == script.AlterTable:
-			if e.Action == script.RenameTable {
-				delete(created, o)
-				created[object{o.kind, strings.ToLower(e.NewName)}] = true
-			}
-		case st.Kind < script.AlterTable:
-			created[o] = true
-		default:
-			delete(created, o)
-		}
+		there.skips(&guarded{Statement: st})
 	}
 }
 
 func (r *run) applyScript(ctx context.Context, d *done) error {
-	sc := script.NewScanner(d.migration.scripts.up)
+	statements, err := d.migration.statements()
+	if err != nil {
+		return err
+	}
 	var pace script.Pace
-	for {
-		st, ok := sc.Next()
-		if !ok {
-			return sc.Err() // nil: the script was checked when it was loaded
-		}
+	for i := range statements {
+		st := &statements[i]
 		if err := context.Cause(ctx); err != nil {
 			return err
 		}
+		if skip, err := skips(ctx, st, localStore{r.conn, r.wait}.ask); err != nil || skip {
+			if err != nil {
+				return err
+			}
+			continue
+		}
 		stCtx, end := r.tel.statement(ctx, d.set, st.Kind.String(), st.Text)
-		if pace.Quick(st) {
+		if pace.Quick(st.Statement) {
 			// To be ready for an interrupt costs modernc.org/sqlite a goroutine,
 			// which takes longer than a CREATE TABLE.
 			stCtx = context.WithoutCancel(stCtx)
@@ -588,6 +590,7 @@ func (r *run) applyScript(ctx context.Context, d *done) error {
 			}
 		}
 	}
+	return nil
 }
 
 func (r *run) applyFunc(ctx context.Context, d *done) (err error) {

@@ -1,6 +1,7 @@
 package migratingsqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"errors"
@@ -30,8 +31,8 @@ func (r *run) inSteps(ctx context.Context) error {
 			return err
 		case errors.Is(err, engine.ErrThrownOut):
 			// The rival has had its turn.
-			if r.thrownOut++; r.thrownOut == maxThrownOut {
-				err = fmt.Errorf("%w; the server ends a transaction that takes long while others want to write, and did so %d times: upgrade when they do not, make the migration smaller, or let it say -- migratingsqlite: batch", err, r.thrownOut)
+			if r.thrown++; r.thrown == maxThrownOut {
+				err = fmt.Errorf("%w; the server ends a transaction that takes long while others want to write, and did so %d times: upgrade when they do not, make the migration smaller, or let it say -- migratingsqlite: batch", err, r.thrown)
 				r.dropLease(ctx, l, err)
 				return err
 			}
@@ -39,13 +40,24 @@ func (r *run) inSteps(ctx context.Context) error {
 		case isBusy(err), r.uncertain(err):
 			if err := r.wait.wait(ctx, r.began, err); err != nil {
 				r.dropLease(ctx, l, nil)
-				return err
+				return r.orLocked(ctx, err)
 			}
 		default:
 			r.dropLease(ctx, l, err)
 			return err
 		}
 	}
+}
+
+// orLocked is ErrLocked if it was for a lock that a server did not answer in
+// time: then it answers those who only read.
+func (r *run) orLocked(ctx context.Context, err error) error {
+	if errors.Is(err, errNoAnswer) {
+		if _, other := r.read(ctx, stateQuery); other == nil {
+			return r.wait.locked(errNoAnswer)
+		}
+	}
+	return err
 }
 
 // maxThrownOut is how often a migration may be thrown out by the server.
@@ -62,8 +74,16 @@ func (r *run) uncertain(err error) bool {
 // take takes the lease and plans again in the same transaction, since only what
 // is read there counts. It makes the driver's own tables where they are missing.
 func (r *run) take(ctx context.Context, l *lease) error {
+	transact := r.request
+	if r.place.server == nil {
+		if err := r.takeLock(ctx, l); err != nil {
+			return err
+		}
+		transact = localStore{r.conn, r.wait}.finish
+	}
 	all, err := r.bookkeeping()
 	if err != nil {
+		r.unlock(ctx)
 		return err
 	}
 	all = append(all, l.take())
@@ -71,12 +91,17 @@ func (r *run) take(ctx context.Context, l *lease) error {
 	for _, q := range booksQueries {
 		all = append(all, engine.Statement{Text: q, Query: true})
 	}
-	answers, err := r.request(ctx, all)
-	if err != nil {
+	answers, err := transact(ctx, all...)
+	if errors.Is(err, ErrLocked) {
+		return err
+	} else if err != nil {
 		return fmt.Errorf("taking the lease: %w", err)
 	}
 	b, err := readBooks(answers[taken:])
 	if err != nil {
+		return err
+	}
+	if b.legacy, err = r.findLegacy(ctx, b, r.read); err != nil {
 		return err
 	}
 	r.plan = newPlan(r.config, b).after(r.plan)
@@ -101,6 +126,47 @@ func (r *run) take(ctx context.Context, l *lease) error {
 	return r.plan.read()
 }
 
+// takeLock takes the write lock for taking the lease, and plans again, so that
+// nothing is written where another run has it or has done everything.
+func (r *run) takeLock(ctx context.Context, l *lease) error {
+	err := r.acquire(ctx, l.token)
+	r.began = time.Now()
+	if err != nil {
+		return err
+	}
+	spare := false
+	if err = r.planInside(ctx); err == nil {
+		held := &r.plan.lease
+		switch {
+		case r.plan.refusal != nil:
+			err = r.plan.refusal
+		case !r.plan.may():
+			err = errSuperseded
+		case held.token == l.token:
+		case held.left > 0:
+			err = errHeld
+		case held.progress.set != "" && r.spared != (leaseStep{held.token, held.step}):
+			// Whoever had the lease may have had the lock until now as well, for one
+			// long statement, and be about to go on.
+			r.spared = leaseStep{held.token, held.step}
+			spare, err = true, errHeld
+		}
+	}
+	if err != nil {
+		r.unlock(ctx)
+	}
+	if spare {
+		err = cmp.Or(pause(ctx, maxPause), err)
+	}
+	return err
+}
+
+func (r *run) unlock(ctx context.Context) {
+	if r.place.server == nil {
+		r.conn.exec(context.WithoutCancel(ctx), "ROLLBACK")
+	}
+}
+
 // settle finds out what has become of a migration whose answer was lost.
 func (r *run) settle() {
 	d := r.unsure
@@ -116,7 +182,7 @@ func (r *run) settle() {
 }
 
 // request runs a transaction.
-func (r *run) request(ctx context.Context, statements []engine.Statement) (answers []engine.Answer, err error) {
+func (r *run) request(ctx context.Context, statements ...engine.Statement) (answers []engine.Answer, err error) {
 	start, spent := time.Now(), r.wait.spent
 	defer func() { r.began = start.Add(r.wait.spent - spent) }()
 	err = r.limited(ctx, func(ctx context.Context) error {
@@ -187,6 +253,7 @@ type walk struct {
 	lease   *lease
 	opening []engine.Statement // for the first transaction
 	closed  bool               // the last transaction is done
+	rested  time.Time          // when others last had much time to write
 }
 
 // opening is what the first transaction after the lease does: the history of
@@ -194,11 +261,8 @@ type walk struct {
 func (r *run) opening() (list []engine.Statement) {
 	for _, s := range r.plan.sets {
 		for i := range s.baseline {
-			d := done{set: s.set.name, migration: &s.baseline[i], status: statusBaseline}
+			d := done{set: s.set.name, from: s.legacy, migration: &s.baseline[i], status: statusBaseline}
 			list = append(list, statement(writeRecord, d.row()))
-		}
-		if slices.ContainsFunc(s.records, func(r record) bool { return r.status == statusFailed }) {
-			list = append(list, engine.Statement{Text: deleteOverFailures})
 		}
 	}
 	if r.plan.setAppID {
@@ -211,9 +275,12 @@ func (r *run) opening() (list []engine.Statement) {
 func (r *run) closing(l *lease) (list []engine.Statement) {
 	for i := range r.plan.sets {
 		s := &r.plan.sets[i]
+		if slices.ContainsFunc(s.records, func(r record) bool { return r.status == statusFailed }) {
+			list = append(list, engine.Statement{Text: deleteOverFailures})
+		}
 		list = append(list, statement(writeState, []any{s.set.name, s.after(), s.digest}))
 	}
-	return append(list, l.release())
+	return append(list, engine.Statement{Text: forgetDone}, l.drop())
 }
 
 func statement(text string, args []any) engine.Statement {
@@ -232,6 +299,7 @@ type transaction struct {
 	statements []engine.Statement
 	script     []*script.Statement // the migration's own ones
 	purpose    []string            // of the others
+	keysAdvice string
 }
 
 func (t *transaction) add(purpose string, list ...engine.Statement) {
@@ -292,7 +360,7 @@ func (w *walk) commit(ctx context.Context, t *transaction) error {
 }
 
 func (w *walk) answers(ctx context.Context, t *transaction) ([]engine.Answer, error) {
-	answers, err := w.request(ctx, t.statements)
+	answers, err := w.request(ctx, t.statements...)
 	return answers, w.committed(t, answers, err)
 }
 
@@ -318,7 +386,7 @@ func (w *walk) committed(t *transaction, answers []engine.Answer, err error) err
 	case purpose == purposeFence:
 		return errLost
 	case purpose == purposeKeys:
-		return &MigrationError{Err: fmt.Errorf("it leaves rows that break a foreign key: %s; repair these rows in the migration", text(answers[at.Index-1].Rows[0][0]))}
+		return &MigrationError{Err: fmt.Errorf("it leaves rows that break a foreign key: %s; %s", text(answers[at.Index-1].Rows[0][0]), t.keysAdvice)}
 	}
 	return fmt.Errorf("%s: %w", purpose, at.Err)
 }
@@ -349,6 +417,7 @@ func (w *walk) step(s *setPlan, m *Migration) error {
 		return d.err
 	}
 	w.report.Done = append(w.report.Done, d)
+	w.lease.progress = progress{}
 	w.closed = w.isLast(s, m)
 	s.version = max(s.version, m.Version)
 	return nil
@@ -371,22 +440,35 @@ func (w *walk) stepScript(ctx context.Context, s *setPlan, d *done) error {
 	if checkKeys {
 		t.add(purposeKeys, engine.Statement{Text: keysBefore, Optional: true})
 	}
-	statements, err := script.Split(m.scripts.up)
+	statements, err := m.statements()
+	if err == nil {
+		statements, err = needed(ctx, statements, w.store.Read)
+	}
 	if err != nil {
 		return err
 	}
 	first := len(t.statements)
 	for i := range statements {
-		t.addScript(&statements[i])
+		t.addScript(&statements[i].Statement)
 	}
 	if checkKeys {
-		t.addKeys()
+		t.addKeys(undoneKeys)
 	}
 	d.statements = len(statements)
 	start := time.Now()
 	w.finish(t, s, statement(writeStep, slices.Delete(d.row(), durationAt, durationAt+1)), m)
-	answers, err := w.answers(ctx, t)
-	w.tel.statements(ctx, d.set, statements, answers, first, start)
+	answers, err := w.request(ctx, t.statements...)
+	ran := statements
+	var at *engine.StatementError
+	if err != nil {
+		d.statements, ran = 0, nil
+	}
+	if errors.As(err, &at) && at.Index >= first {
+		d.statements = min(at.Index-first, len(statements))
+		ran = statements[:min(d.statements+1, len(statements))]
+	}
+	w.tel.statements(ctx, d.set, ran, answers, first, start, d.statements, err)
+	err = w.committed(t, answers, err)
 	for i := range statements {
 		if err == nil && statements[i].Changes() {
 			d.rows += answers[first+i].RowsAffected
@@ -395,7 +477,14 @@ func (w *walk) stepScript(ctx context.Context, s *setPlan, d *done) error {
 	return err
 }
 
-func (t *transaction) addKeys() {
+// What to do about rows that a migration leaves and that break a foreign key.
+const (
+	undoneKeys   = "repair these rows in the migration"
+	halfDoneKeys = "what it did before is committed, and its text must stay as it is: repair these rows in the database, then open it again"
+)
+
+func (t *transaction) addKeys(advice string) {
+	t.keysAdvice = advice
 	t.add(purposeKeys, engine.Statement{Text: keysAfter}, engine.Statement{Text: keysQuery, Query: true}, engine.Statement{Text: keysGuard})
 }
 
@@ -443,7 +532,7 @@ func (w *walk) stepFunc(ctx context.Context, s *setPlan, d *done) error {
 	after := &transaction{}
 	if err == nil {
 		d.duration = time.Since(start)
-		after.addKeys()
+		after.addKeys(undoneKeys)
 		w.finish(after, s, statement(writeRecord, d.row()), d.migration)
 		err = do(after)
 	}
@@ -470,35 +559,57 @@ func (w *walk) stepFunc(ctx context.Context, s *setPlan, d *done) error {
 func (w *walk) stepOutside(ctx context.Context, s *setPlan, d *done) error {
 	start := time.Now()
 	p := w.progressOf(d)
-	statements, err := script.Split(d.migration.scripts.up)
+	statements, err := d.migration.statements()
 	if err != nil {
 		return err
 	}
+	checkKeys := slices.ContainsFunc(statements, func(st guarded) bool { return st.InTransaction() == "" && st.ChangesRows() })
 	for ; p.statements < int64(len(statements)); p.statements++ {
-		st := &statements[p.statements]
-		if st.InTransaction() != "" {
-			if err := w.outside(ctx, st, p); err != nil {
-				return err
-			}
+		if skip, err := skips(ctx, &statements[p.statements], w.store.Read); err != nil {
+			return err
+		} else if skip {
 			continue
 		}
-		after := p
-		after.statements++
+		st := &statements[p.statements].Statement
+		after, outside := p, st.InTransaction() != ""
+		if !outside {
+			after.statements++
+		}
 		t := w.transaction(after)
-		t.addScript(st)
-		changed := len(t.statements) - 1
-		t.add(purposeFence, w.lease.renew(st.Changes()))
-		answers, err := w.answers(ctx, t)
-		if err != nil {
+		if checkKeys && p.statements == 0 {
+			t.add(purposeKeys, engine.Statement{Text: keysBefore, Optional: true})
+		}
+		stCtx, end := w.tel.statement(ctx, d.set, st.Kind.String(), st.Text)
+		if outside {
+			err = w.commit(ctx, t)
+			if err == nil {
+				err = w.outside(stCtx, st, p)
+			}
+		} else {
+			t.addScript(st)
+			changed := len(t.statements) - 1
+			t.add(purposeFence, w.lease.renew(st.Changes()))
+			var answers []engine.Answer
+			if answers, err = w.answers(stCtx, t); err == nil && st.Changes() {
+				p.rows += answers[changed].RowsAffected
+			}
+		}
+		if end(err); err != nil {
 			w.lease.progress = p
 			return err
 		}
-		if st.Changes() {
-			p.rows += answers[changed].RowsAffected
+	}
+	if w.place.server == nil {
+		// It may have turned them on, and the next ones count on that they are off.
+		if err := w.conn.exec(ctx, "PRAGMA foreign_keys = OFF"); err != nil {
+			return err
 		}
 	}
 	d.statements, d.rows, d.duration = len(statements), p.rows, time.Since(start)
 	t := w.transaction(p)
+	if checkKeys {
+		t.addKeys(halfDoneKeys)
+	}
 	w.finish(t, s, statement(writeRecord, d.row()), d.migration)
 	return w.commit(ctx, t)
 }
@@ -506,9 +617,6 @@ func (w *walk) stepOutside(ctx context.Context, s *setPlan, d *done) error {
 // outside runs one statement outside of a transaction, and keeps the lease while
 // it runs.
 func (w *walk) outside(ctx context.Context, st *script.Statement, p progress) error {
-	if err := w.commit(ctx, w.transaction(p)); err != nil {
-		return err
-	}
 	stop := w.keep(ctx, p)
 	err := w.wait.retry(ctx, func() error {
 		return w.limited(ctx, func(ctx context.Context) error {
@@ -586,61 +694,69 @@ const (
 func (w *walk) stepBatches(ctx context.Context, s *setPlan, d *done) error {
 	start := time.Now()
 	m, p := d.migration, w.progressOf(d)
-	statements, err := script.Split(m.scripts.up)
+	statements, err := m.statements()
 	if err != nil {
 		return err
 	}
 	checkKeys := m.changesRows()
-	begun, rested := p.rows, start
-	report := w.tel.progress(ctx, d)
-	for p.statements < int64(len(statements)) {
-		if err := context.Cause(ctx); err != nil {
+	begun, report := p.rows, w.tel.progress(ctx, d)
+	w.rested = start
+	for ; p.statements < int64(len(statements)); p.statements++ {
+		if skip, err := skips(ctx, &statements[p.statements], w.store.Read); err != nil {
 			return err
-		}
-		st := &statements[p.statements]
-		began := time.Now()
-		after := p
-		if !st.Changes() {
-			after.statements++ // it is done once
-		}
-		t := w.transaction(after)
-		if checkKeys && p.statements == 0 && p.rows == 0 {
-			t.add(purposeKeys, engine.Statement{Text: keysBefore, Optional: true})
-		}
-		t.addScript(st)
-		changed := len(t.statements) - 1
-		t.add(purposeFence, w.lease.renew(st.Changes()))
-		answers, err := w.answers(ctx, t)
-		if err != nil {
-			w.lease.progress = p
-			return err
-		}
-		n := answers[changed].RowsAffected
-		if !st.Changes() || n == 0 {
-			p.statements++
+		} else if skip {
 			continue
 		}
-		p.rows += n
-		report(p.rows, p.rows-begun)
-		// Others want to write, too.
-		took, rest := time.Since(began), time.Millisecond
-		if time.Since(rested)+took > workTime {
-			rest = restTime
+		st := &statements[p.statements].Statement
+		stCtx, end := w.tel.statement(ctx, d.set, st.Kind.String(), st.Text)
+		for more := true; more && err == nil; {
+			more, err = w.batch(stCtx, st, &p, checkKeys && p.statements == 0 && p.rows == 0)
+			if more {
+				report(p.rows, p.rows-begun)
+			}
 		}
-		if err := pause(ctx, max(rest, min(took/8, maxPause))); err != nil {
+		if end(err); err != nil {
+			w.lease.progress = p
 			return err
-		}
-		if rest == restTime {
-			rested = time.Now()
 		}
 	}
 	d.statements, d.rows, d.duration = len(statements), p.rows, time.Since(start)
 	t := w.transaction(p)
 	if checkKeys {
-		t.addKeys()
+		t.addKeys(halfDoneKeys)
 	}
 	w.finish(t, s, statement(writeRecord, d.row()), m)
 	return w.commit(ctx, t)
+}
+
+// batch runs a statement once, and then lets others write. It reports whether the
+// statement is to be run again.
+func (w *walk) batch(ctx context.Context, st *script.Statement, p *progress, first bool) (more bool, err error) {
+	start := time.Now()
+	after := *p
+	if !st.Changes() {
+		after.statements++ // it is done once
+	}
+	t := w.transaction(after)
+	if first {
+		t.add(purposeKeys, engine.Statement{Text: keysBefore, Optional: true})
+	}
+	t.addScript(st)
+	changed := len(t.statements) - 1
+	t.add(purposeFence, w.lease.renew(st.Changes()))
+	answers, err := w.answers(ctx, t)
+	if err != nil || !st.Changes() || answers[changed].RowsAffected == 0 {
+		return false, err
+	}
+	p.rows += answers[changed].RowsAffected
+	took := time.Since(start)
+	if time.Since(w.rested)+took > workTime {
+		err = pause(ctx, restTime)
+		w.rested = time.Now()
+	} else {
+		err = pause(ctx, max(time.Millisecond, min(took/8, maxPause)))
+	}
+	return true, err
 }
 
 // dropLease gives the lease up halfway, as far as that can be done, and leaves a
@@ -662,6 +778,9 @@ func (r *run) dropLease(ctx context.Context, l *lease, failure error) {
 				list = []engine.Statement{l.fence(l.progress), statement(writeRecord, d.row()), l.drop()}
 			}
 		}
+	}
+	if r.plan.committed {
+		r.plan.lease.progress = l.progress // says the error
 	}
 	store := r.store
 	if r.place.server == nil {

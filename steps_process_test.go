@@ -1,6 +1,7 @@
 package migratingsqlite_test
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"math/rand/v2"
@@ -34,9 +35,9 @@ var (
 	// As few transactions as have every kind.
 	fewStairs = stairs{n: 7, persons: 30, batch: 10, outside: 3, wal: 5, work: 3}
 	// A run that takes seconds, most of them in batches.
-	slowStairs = stairs{n: 7, persons: 40_000, batch: 50, outside: 3, wal: 5, work: 3}
+	slowStairs = stairs{n: 7, persons: 6000, batch: 20, outside: 3, wal: 5, work: 3}
 	// Once the batches are done what is left would fit into one transaction.
-	plainStairs = stairs{n: 80, persons: 30, batch: 10, work: 3000}
+	plainStairs = stairs{n: 150, persons: 30, batch: 10, work: 300}
 )
 
 // batches is the version of the one in batches.
@@ -132,6 +133,48 @@ func (s stairs) check(t testing.TB, at *site) {
 	if s.wal > 0 {
 		if got := at.look("PRAGMA journal_mode"); got != "wal" {
 			t.Fatalf("journal_mode is %s", got)
+		}
+	}
+}
+
+// longStairs has statements that take longer than a short lease.
+var longStairs = fstest.MapFS{
+	"0001_counter.sql": &fstest.MapFile{Data: []byte(`CREATE TABLE counter (n INTEGER NOT NULL);
+INSERT INTO counter VALUES (0);`)},
+	"0002_vacuum.sql": &fstest.MapFile{Data: []byte(`-- migratingsqlite: no-transaction
+UPDATE counter SET n = n + 1;
+VACUUM;
+UPDATE counter SET n = n + 1;`)},
+	"0003_count.sql": &fstest.MapFile{Data: []byte(`-- migratingsqlite: no-transaction
+UPDATE counter SET n = n + (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000) SELECT count(*) FROM n);
+UPDATE counter SET n = n + 1;`)},
+	"0004_ordinary.sql": &fstest.MapFile{Data: []byte(`UPDATE counter SET n = n + (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000) SELECT count(*) FROM n);`)},
+	"0005_ordinary.sql": &fstest.MapFile{Data: []byte(`UPDATE counter SET n = n + 1;`)},
+	"0006_vacuum.sql": &fstest.MapFile{Data: []byte(`-- migratingsqlite: no-transaction
+VACUUM;
+UPDATE counter SET n = n + 1;`)},
+}
+
+// newerProgram is what comes after a program that has only the first of them.
+var newerProgram = []string{
+	"0001_person.sql", "CREATE TABLE person (id INTEGER PRIMARY KEY, name TEXT); INSERT INTO person (name) VALUES ('a'), ('b'), ('c')",
+	"0002_form.sql", "ALTER TABLE person ADD COLUMN form INTEGER",
+	"0003_fill.sql", "-- migratingsqlite: batch\n-- migratingsqlite: compatible\nUPDATE person SET form = 1 WHERE id IN (SELECT id FROM person WHERE form IS NULL LIMIT 1)",
+	"0004_drop.sql", "ALTER TABLE person DROP COLUMN name",
+	"0005_stop.sql", "-- migratingsqlite: no-transaction\nINSERT INTO nowhere VALUES (1)",
+}
+
+// inBatches is when the slow stairs are in the middle of their batches.
+const inBatches = "SELECT count(*) > 500 FROM person WHERE form = 1"
+
+// reaches waits until a query yields 1.
+func (s *site) reaches(query string) {
+	s.Helper()
+	db := s.plain()
+	defer db.Close()
+	for there := false; !there; time.Sleep(time.Millisecond) {
+		if err := db.QueryRow(query).Scan(&there); err != nil && !strings.Contains(err.Error(), "no such table") {
+			s.Fatal(err)
 		}
 	}
 }
@@ -250,7 +293,7 @@ func TestProcessKilledBetweenSteps(t *testing.T) {
 					if info, err := os.Stat(s.path); err == nil && info.Size() > 0 && s.look("SELECT count(*) FROM sqlite_master WHERE name = 'migratingsqlite_lease'") == "1" && s.look("SELECT expires_at > '' FROM migratingsqlite_lease") == "1" {
 						halfway++
 					}
-					took := s.opens(lease+3*whole+time.Second, journal.params, set)
+					took := s.opens(lease+10*whole+5*time.Second, journal.params, set)
 					longest, sum = max(longest, took), sum+took
 					allStairs.check(t, s)
 					s.noLeftovers()
@@ -288,7 +331,7 @@ func TestProcessKilledAtEachCommit(t *testing.T) {
 				}
 				p.Wait()
 				kills++
-				s.opens(5*time.Second, journal.params, set)
+				s.opens(30*time.Second, journal.params, set)
 				fewStairs.check(t, s)
 				s.noLeftovers()
 				if t.Failed() {
@@ -314,8 +357,8 @@ func TestOthersWriteBetweenBatches(t *testing.T) {
 			name   string
 			stairs stairs
 		}{
-			{"short batches", stairs{n: 7, persons: 60_000, batch: 50, outside: 3, wal: 5, work: 3}},
-			{"long batches", stairs{n: 7, persons: 60_000, batch: 10_000, outside: 3, wal: 5, work: 3}},
+			{"short batches", stairs{n: 7, persons: 10_000, batch: 50, outside: 3, wal: 5, work: 3}},
+			{"long batches", stairs{n: 7, persons: 40_000, batch: 8000, outside: 3, wal: 5, work: 3}},
 		} {
 			t.Run(journal.name+", "+c.name, func(t *testing.T) {
 				s := newSite(t)
@@ -361,4 +404,201 @@ func TestOthersWriteBetweenBatches(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A statement may take longer than a lease lasts: nobody takes over meanwhile.
+func TestStatementLongerThanALease(t *testing.T) {
+	leases(t, 100*time.Millisecond)
+	for _, journal := range journals {
+		t.Run(journal.name, func(t *testing.T) {
+			n, lost := rounds(t, 3, 1), 0
+			begin := time.Now()
+			for range n {
+				s := newSite(t)
+				s.exec(`CREATE TABLE person (id INTEGER PRIMARY KEY, picture BLOB);
+					WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1500) INSERT INTO person (picture) SELECT randomblob(10000) FROM n;`)
+				dsn := s.dsn(journal.params, "_migrate_set=chain", "_migrate_baseline=none")
+				first, second := newGate(t), newGate(t)
+				holder := start(t, "long stairs", dsn, first.r)
+				var waiting []*process
+				for range 4 {
+					waiting = append(waiting, start(t, "long stairs", dsn, second.r))
+				}
+				for _, p := range append(waiting, holder) {
+					p.says("ready")
+				}
+				first.open()
+				for owner := ""; owner == ""; time.Sleep(time.Millisecond) {
+					if s.look("SELECT count(*) FROM sqlite_master WHERE name = 'migratingsqlite_lease'") == "1" {
+						owner = s.look("SELECT owner FROM migratingsqlite_lease")
+					}
+				}
+				second.open()
+				holder.succeeds()
+				for _, p := range waiting {
+					p.succeeds()
+				}
+				want(t, s.look("SELECT n FROM counter"), "2000005")
+				if owner := s.look("SELECT owner FROM migratingsqlite_lease"); !strings.HasSuffix(owner, fmt.Sprintf("process %d", holder.Process.Pid)) {
+					lost++
+				}
+			}
+			t.Logf("%d rounds in %v; the lease was lost in %d", n, time.Since(begin).Round(time.Millisecond), lost)
+			if lost > 0 {
+				t.Error("another process took over")
+			}
+		})
+	}
+}
+
+// leaseOf tells who has the lease: the owner, the step, and how many rows it has
+// come to.
+const leaseOf = "SELECT owner, step, rows_affected FROM migratingsqlite_lease"
+
+// closesHalfway ends an upgrade of the slow stairs in their batches, by closing
+// the database or in another way. The next open must not have to wait for the
+// lease, which lasts for ten seconds.
+func TestUpgradeInStepsIsClosed(t *testing.T) {
+	set := slowStairs.load(t)
+	for _, journal := range journals {
+		for name, upgrade := range map[string]func(s *site) (result <-chan error, end func() error){
+			"db.Close": func(s *site) (<-chan error, func() error) {
+				db := s.open(journal.params, set)
+				result := make(chan error, 1)
+				go func() { result <- db.Ping() }()
+				return result, db.Close
+			},
+			"context of Up": func(s *site) (<-chan error, func() error) {
+				m, err := migratingsqlite.NewMigrator(s.dsn(journal.params), migratingsqlite.WithSet(set))
+				must(t, err)
+				ctx, cancel := context.WithCancel(context.Background())
+				result, ended := make(chan error, 1), make(chan struct{})
+				go func() {
+					_, err := m.Up(ctx)
+					result <- err
+					close(ended)
+				}()
+				return result, func() error { cancel(); <-ended; return nil }
+			},
+		} {
+			t.Run(name+", "+journal.name, func(t *testing.T) {
+				s := newSite(t)
+				result, end := upgrade(s)
+				s.reaches(inBatches)
+				begin := time.Now()
+				must(t, end())
+				if took := time.Since(begin); took > time.Second {
+					t.Errorf("it took %v", took)
+				}
+				fails(t, <-result, nil, "0004_stair", "half done", "the next open goes on")
+				want(t, s.look("SELECT expires_at FROM migratingsqlite_lease"), "")
+				done := s.look("SELECT count(*) FROM person WHERE form = 1")
+				if done == "0" || done == "6000" {
+					t.Errorf("%s rows were done when it was closed", done)
+				}
+				want(t, s.look("SELECT rows_affected FROM migratingsqlite_lease"), done)
+				s.opens(8*time.Second, journal.params, set)
+				slowStairs.check(t, s)
+				s.noLeftovers()
+			})
+		}
+	}
+}
+
+// Who waits for the lease only reads: nobody else ever finds the database locked
+// by it, and the file stays as it is.
+func TestWaitingForALeaseOnlyReads(t *testing.T) {
+	for _, journal := range journals {
+		t.Run(journal.name, func(t *testing.T) {
+			s := newSite(t)
+			s.opens(10*time.Second, journal.params, slowStairs.load(t), migratingsqlite.WithTo(int64(slowStairs.batches()-1)))
+			s.exec("UPDATE migratingsqlite_lease SET owner = 'somebody', token = 'x', expires_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '+60 seconds')")
+			g := newGate(t)
+			var waiting []*process
+			for range 4 {
+				waiting = append(waiting, start(t, "slow stairs", s.dsn(journal.params, "_migrate_set=chain", "_migrate_timeout=1s"), g.r))
+			}
+			for _, p := range waiting {
+				p.says("ready")
+			}
+			db := s.plain("_pragma=busy_timeout(0)")
+			conn, err := db.Conn(context.Background())
+			must(t, err)
+			defer conn.Close()
+			version := lookInto(t, conn, "PRAGMA data_version")
+			g.open()
+			tries, locked := 0, 0
+			for begin := time.Now(); time.Since(begin) < time.Second; tries++ {
+				if _, err := conn.ExecContext(context.Background(), "BEGIN IMMEDIATE"); err != nil {
+					locked++
+				} else if _, err := conn.ExecContext(context.Background(), "ROLLBACK"); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(100 * time.Microsecond)
+			}
+			for _, p := range waiting {
+				p.Wait()
+				text := p.stderr.String()
+				for _, words := range []string{"another connection is upgrading the database (somebody)", "1s", "_migrate_timeout", "at version 3"} {
+					if !strings.Contains(text, words) {
+						t.Errorf("the error does not say %q: %s", words, text)
+					}
+				}
+			}
+			t.Logf("%d tries, %d times locked", tries, locked)
+			if now := lookInto(t, conn, "PRAGMA data_version"); locked > 0 || now != version {
+				t.Errorf("the waiting ones took the lock %d times of %d; data_version was %s and is %s", locked, tries, version, now)
+			}
+		})
+	}
+}
+
+// An older program opens the database while a newer one is halfway.
+func TestOlderProgramBetweenStepsOfANewerOne(t *testing.T) {
+	leases(t, time.Minute)
+	s := newSite(t)
+	old := app(t, newerProgram[:2]...)
+	must(t, with(t, s.path, old))
+	// halfway lets the newer program begin and kills it at a commit.
+	halfway := func(commit int) {
+		g := newGate(t)
+		t.Setenv(deathEnv, strconv.Itoa(commit))
+		defer os.Unsetenv(deathEnv)
+		p := start(t, "newer program", s.dsn(), g.r)
+		p.says("ready")
+		g.open()
+		p.Wait()
+	}
+	works := func() {
+		t.Helper()
+		must(t, with(t, s.path, old))
+		must(t, with(t, s.path+"?_migrate=check", old))
+		want(t, s.look("SELECT digest FROM migratingsqlite_state WHERE set_name = 'app'"), "")
+		wantError(t, with(t, s.path+"?_migrate_newer=refuse", old), migratingsqlite.ErrSchemaNewer)
+	}
+	before := s.look("SELECT digest FROM migratingsqlite_state WHERE set_name = 'app'")
+	halfway(2) // the lease is taken
+	must(t, with(t, s.path, old))
+	want(t, s.look("SELECT digest FROM migratingsqlite_state WHERE set_name = 'app'"), before)
+	s.exec("UPDATE migratingsqlite_lease SET expires_at = ''")
+	halfway(3) // 2 is applied
+	want(t, s.look("SELECT max(version) FROM migratingsqlite_history WHERE set_name = 'app'"), "2")
+	works()
+	s.exec("UPDATE migratingsqlite_lease SET expires_at = ''")
+	halfway(3) // a batch is done
+	want(t, s.look("SELECT rows_affected FROM migratingsqlite_lease"), "1")
+	works()
+	s.exec("UPDATE migratingsqlite_lease SET expires_at = ''")
+	halfway(6) // 3 is applied
+	want(t, s.look("SELECT max(version) FROM migratingsqlite_history WHERE set_name = 'app'"), "3")
+	works()
+	s.exec("UPDATE migratingsqlite_lease SET expires_at = ''")
+	halfway(3) // 4 is applied
+	want(t, s.look("SELECT max(version) FROM migratingsqlite_history WHERE set_name = 'app'"), "4")
+	wantError(t, with(t, s.path, old), migratingsqlite.ErrSchemaNewer, "0004_drop", "start a newer program")
+	want(t, s.look("SELECT digest FROM migratingsqlite_state WHERE set_name = 'app'"), "")
+	s.exec("CREATE TABLE nowhere (x); UPDATE migratingsqlite_lease SET expires_at = ''")
+	must(t, with(t, s.path, app(t, newerProgram...)))
+	want(t, s.look("SELECT min(form), count(*) FROM person"), "1|3")
+	want(t, s.look("SELECT count(*) FROM nowhere"), "1")
 }

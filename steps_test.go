@@ -3,12 +3,15 @@ package migratingsqlite_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/migratingsqlite/migratingsqlite"
+	"go.opentelemetry.io/otel/codes"
 )
 
 const (
@@ -22,18 +25,6 @@ CREATE INDEX people_name ON people (name);`
 
 // leaseLeft is the lease as a row, without what differs from run to run.
 const leaseLeft = "SELECT expires_at, set_name, statement, rows_affected FROM migratingsqlite_lease"
-
-func TestMigrationInBatches(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "app.db")
-	set := app(t, "0001_people.sql", people, "0002_lower.sql", lowerInBatches, "0003_more.sql", "CREATE TABLE more(x)")
-	must(t, with(t, path, set))
-	want(t, rows(t, path, "SELECT count(*), sum(touched), count(DISTINCT name), sum(name = lower(name)) FROM people"), []string{"10000 10000 10000 10000"})
-	want(t, rows(t, path, history), []string{"app 1 people applied", "app 2 lower applied", "app 3 more applied"})
-	want(t, rows(t, path, "SELECT json_extract(metadata, '$.statements'), json_extract(metadata, '$.rows_affected') FROM migratingsqlite_history WHERE version = 2 AND set_name = 'app'"), []string{"2 10000"})
-	want(t, rows(t, path, leaseLeft), []string{" <nil> <nil> <nil>"})
-	want(t, rows(t, path, "SELECT set_name, version, digest FROM migratingsqlite_state WHERE set_name = 'app'"), []string{"app 3 " + set.Digest()})
-	must(t, with(t, path+"?_migrate=check", set))
-}
 
 // A run that ends halfway has done what it has done; the next one does the rest.
 func TestBatchesThatAreCutOff(t *testing.T) {
@@ -150,6 +141,176 @@ func TestForeignKeysAreCheckedInSteps(t *testing.T) {
 	wantError(t, with(t, path+"?_pragma=foreign_keys(1)", set), nil, "migration 0003_delete failed", "table child: no such row in parent (1 more than before)", "the database is at version 2")
 	want(t, rows(t, path, "SELECT count(*) FROM parent"), []string{"2"})
 	must(t, with(t, path, app(t, "0001_family.sql", family, "0002_vacuum.sql", "-- migratingsqlite: no-transaction\nVACUUM", "0003_delete.sql", "DELETE FROM parent WHERE id = 2")))
+}
+
+// A migration outside of transactions cannot be undone, and may turn enforcement
+// on: the next ones must not suffer from that.
+func TestForeignKeysAreCheckedOutsideOfTransactions(t *testing.T) {
+	s := newSite(t)
+	must(t, with(t, s.path, steps(t, []string{family})))
+	orphans := steps(t, []string{family, "-- migratingsqlite: no-transaction\nDELETE FROM parent WHERE id = 3;\nVACUUM;"})
+	for range 2 {
+		err := with(t, s.path, orphans)
+		wantError(t, err, nil, "migration 0002_step failed", "no such row in parent (2 more than before)", "repair these rows in the database", "half done (2 of its statements, 1 row)")
+	}
+	s.exec("DELETE FROM child WHERE parent_id = 3")
+	must(t, with(t, s.path, orphans))
+
+	s = newSite(t)
+	must(t, with(t, s.path, steps(t, []string{family})))
+	enforces(t, s.open("_pragma=foreign_keys(1)", steps(t, []string{family, "-- migratingsqlite: no-transaction\nPRAGMA foreign_keys = ON;\nUPDATE parent SET name = 'x';", rebuildParent})))
+}
+
+// Only one migration's progress is written down.
+func TestHalfDoneMigrationOfAnotherProgram(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "app.db")
+	theirs := load(t, "theirs", files("0001_a.sql", "-- migratingsqlite: no-transaction\nCREATE TABLE a(x);\nINSERT INTO a VALUES (1);\nINSERT INTO b VALUES (1)"))
+	wantError(t, with(t, path, theirs), nil, "half done (2 of its statements, 1 row)")
+
+	plain := load(t, "ours", files("0001_b.sql", "CREATE TABLE b(x)"))
+	must(t, with(t, path+"?_migrate_baseline=none", plain))
+	want(t, rows(t, path, leaseLeft), []string{" theirs 2 1"})
+	more := load(t, "ours", files("0001_b.sql", "CREATE TABLE b(x)", "0002_c.sql", "-- migratingsqlite: no-transaction\nCREATE TABLE c(x)"))
+	wantError(t, with(t, path, more), migratingsqlite.ErrPending, "migration 1 of set theirs half done", "start that program first")
+	want(t, rows(t, path, leaseLeft), []string{" theirs 2 1"})
+
+	must(t, with(t, path, theirs))
+	must(t, with(t, path, more))
+	want(t, rows(t, path, "SELECT count(*) FROM a"), []string{"1"})
+	want(t, rows(t, path, leaseLeft), []string{" <nil> <nil> <nil>"})
+}
+
+// What others take of the time is bounded for each transaction of a run, not for
+// all of them together.
+func TestLongRunAmongOtherWriters(t *testing.T) {
+	s := newSite(t)
+	must(t, with(t, s.path, app(t, "0001_people.sql", people)))
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	db := s.plain()
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(4 * time.Millisecond):
+			}
+			// Holds the lock for half of the time.
+			db.Exec("BEGIN IMMEDIATE; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000) SELECT count(*) FROM n; COMMIT")
+		}
+	}()
+	err := with(t, s.path+"?_migrate_timeout=500ms", app(t, "0001_people.sql", people, "0002_lower.sql", strings.Replace(lowerInBatches, "300", "25", 1)))
+	close(stop)
+	<-stopped
+	must(t, err)
+	want(t, rows(t, s.path, "SELECT count(*), sum(touched) FROM people"), []string{"10000 10000"})
+}
+
+func TestStepsAreTraced(t *testing.T) {
+	set := app(t, "0001_people.sql", people, "0002_lower.sql", strings.Replace(lowerInBatches, "300", "2500", 1),
+		"0003_vacuum.sql", "-- migratingsqlite: no-transaction\nVACUUM;\nUPDATE people SET touched = 2 WHERE id = 1", "0004_more.sql", "CREATE TABLE more(x); INSERT INTO nowhere VALUES (1)")
+	for _, level := range []string{"migrations", "statements"} {
+		s := recordSpans(t)
+		path := filepath.Join(t.TempDir(), "app.db")
+		wantError(t, with(t, path, set, migratingsqlite.WithTrace(level)), nil, "0004_more.sql:1:23: no such table: nowhere; the database is at version 3")
+		lower := s.one("migration 0002_lower")
+		want(t, lower.Parent().SpanID(), s.one(upgradeSpan).SpanContext().SpanID())
+		a := attributes(lower.Attributes())
+		want(t, a["migratingsqlite.migration.statements"], any(int64(2)))
+		want(t, a["migratingsqlite.migration.rows_affected"], any(int64(10000)))
+		want(t, s.one("migration 0004_more").Status().Code, codes.Error)
+		if level == "migrations" {
+			want(t, s.names(), []string{upgradeSpan, "migration 0001_people", "migration 0002_lower", "migration 0003_vacuum", "migration 0004_more"})
+			if text := s.everything(); strings.Contains(text, "UPDATE") || strings.Contains(text, "INSERT") {
+				t.Error("query text was recorded:", text)
+			}
+			continue
+		}
+		want(t, s.names(), []string{upgradeSpan,
+			"migration 0001_people", "statement CREATE TABLE", "statement INSERT",
+			"migration 0002_lower", "statement UPDATE", "statement CREATE INDEX", // the UPDATE five times
+			"migration 0003_vacuum", "statement VACUUM", "statement UPDATE",
+			"migration 0004_more", "statement CREATE TABLE", "statement INSERT"})
+		var failed []string
+		for _, span := range s.ended() {
+			if strings.HasPrefix(span.Name(), "statement") && span.Status().Code == codes.Error {
+				failed = append(failed, attributes(span.Attributes())["db.query.text"].(string))
+			}
+		}
+		want(t, failed, []string{"INSERT INTO nowhere VALUES (1)"})
+	}
+}
+
+// Who looks at the trace of a long migration sees how far it is.
+func TestProgressOfBatchesIsTraced(t *testing.T) {
+	s := recordSpans(t)
+	path := filepath.Join(t.TempDir(), "app.db")
+	must(t, with(t, path, app(t, "0001_people.sql", people)))
+	// 40 batches, each of which takes a while.
+	change(t, path, "CREATE TRIGGER much AFTER UPDATE ON people BEGIN UPDATE people SET name = name WHERE id = (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300) SELECT count(*) FROM n) + new.id - 300; END")
+	start := time.Now()
+	must(t, with(t, path, app(t, "0001_people.sql", people, "0002_lower.sql", strings.Replace(lowerInBatches, "300", "250", 1))))
+	took := time.Since(start)
+	span := s.one("migration 0002_lower")
+	var last int64
+	for _, e := range span.Events() {
+		want(t, e.Name, "migratingsqlite.progress")
+		a := attributes(e.Attributes)
+		n, _ := a["migratingsqlite.migration.rows_affected"].(int64)
+		rate, _ := a["migratingsqlite.migration.rows_per_second"].(float64)
+		if n <= last || n > 10000 || rate <= 0 || rate > 1e6 {
+			t.Errorf("%d rows after %d, %f per second", n, last, rate)
+		}
+		last = n
+	}
+	t.Logf("%d events in %v", len(span.Events()), took)
+	if n := len(span.Events()); n < int(took/time.Second) || n > int(took/time.Second)+1 {
+		t.Errorf("%d events in %v", n, took)
+	}
+}
+
+func TestNoRoomInTheMiddleOfBatches(t *testing.T) {
+	leases(t, 10*time.Second)
+	grow := app(t, "0001_people.sql", people, "0002_grow.sql", `-- migratingsqlite: batch
+UPDATE people SET name = lower(name) || printf('%.200c', 'x'), touched = touched + 1 WHERE id IN (SELECT id FROM people WHERE touched = 0 LIMIT 100)`)
+	for _, journal := range journals {
+		s := newSite(t)
+		must(t, with(t, s.path, app(t, "0001_people.sql", people)))
+		pages := s.look("PRAGMA page_count")
+		n, err := strconv.Atoi(pages)
+		must(t, err)
+		db := s.open(fmt.Sprintf("_pragma=max_page_count(%d)&%s", n+100, journal.params), grow)
+		err = db.Ping()
+		failsIn(t, err, 2, "0002_grow.sql:2:1", "database or disk is full", "the database is at version 1", "0002_grow is half done (0 of its statements, ", "make room")
+		must(t, db.Close())
+		want(t, s.look("SELECT expires_at FROM migratingsqlite_lease"), "")
+		done := s.look("SELECT count(*) FROM people WHERE touched = 1")
+		want(t, s.look("SELECT rows_affected FROM migratingsqlite_lease"), done)
+		if done == "0" || done == "10000" {
+			t.Errorf("%s rows were done", done)
+		}
+		for _, params := range []string{"mode=ro", "_pragma=query_only(1)", "_migrate=check"} {
+			wantError(t, with(t, s.dsn(params), grow), migratingsqlite.ErrPending, "0002_grow is pending", "half done ("+"0 of its statements, "+done+" rows)")
+		}
+		begin := time.Now()
+		must(t, with(t, s.dsn(journal.params), grow))
+		if took := time.Since(begin); took > 8*time.Second {
+			t.Errorf("the next open took %v", took)
+		}
+		want(t, s.look("SELECT min(touched), max(touched) FROM people"), "1|1")
+	}
+}
+
+// A failure is not written over what another run has applied meanwhile.
+func TestFailureAfterAnotherRunWasFaster(t *testing.T) {
+	s := newSite(t)
+	good := app(t, "0001_a.sql", "CREATE TABLE a(x)")
+	bad := load(t, "app", files("0001_a.sql", "CREATE TABLE a(x)"), migratingsqlite.Func(2, "slow", func(context.Context, migratingsqlite.Tx) error { return errors.New("not today") }, nil))
+	must(t, with(t, s.path, good))
+	// As if it were applied between the rollback and the record of the failure.
+	s.exec("CREATE TRIGGER faster BEFORE INSERT ON migratingsqlite_history WHEN new.status = 'failed' AND NOT EXISTS (SELECT 1 FROM migratingsqlite_history WHERE version = 2 AND set_name = 'app') BEGIN INSERT INTO migratingsqlite_history SELECT new.set_name, new.version, new.name, new.checksum, 'applied', 1, new.applied_at, 0, NULL, 'x', '', '', NULL, NULL, '{}'; END")
+	wantError(t, with(t, s.path, bad), nil, "not today")
+	want(t, s.look("SELECT status FROM migratingsqlite_history WHERE set_name = 'app'"), "applied\napplied")
 }
 
 // Another run's lease keeps this one waiting, and an expired one does not.

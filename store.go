@@ -63,6 +63,11 @@ func (l localStore) Transact(ctx context.Context, statements ...engine.Statement
 	if err := l.wait.retry(ctx, func() error { return l.conn.exec(ctx, "BEGIN IMMEDIATE") }); err != nil {
 		return nil, err
 	}
+	return l.finish(ctx, statements...)
+}
+
+// finish is Transact in a transaction that has begun.
+func (l localStore) finish(ctx context.Context, statements ...engine.Statement) ([]engine.Answer, error) {
 	answers, err := l.do(ctx, statements...)
 	if err == nil {
 		err = l.wait.retry(ctx, func() error { return l.conn.exec(context.WithoutCancel(ctx), "COMMIT") })
@@ -78,13 +83,13 @@ func (l localStore) do(ctx context.Context, statements ...engine.Statement) ([]e
 	answers := make([]engine.Answer, len(statements))
 	for i, s := range statements {
 		if err := context.Cause(ctx); err != nil {
-			return answers, err
+			return answers[:i], err
 		}
 		start := time.Now()
 		a, err := l.Execute(ctx, s)
 		a.Duration = time.Since(start)
 		if answers[i] = a; err != nil && !s.Optional {
-			return answers, &engine.StatementError{Index: i, Err: err}
+			return answers[:i], &engine.StatementError{Index: i, Err: err}
 		}
 		answers[i].Err = err
 	}

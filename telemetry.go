@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/migratingsqlite/migratingsqlite/internal/engine"
-	"github.com/migratingsqlite/migratingsqlite/internal/script"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -263,8 +262,9 @@ func (t *telemetry) statement(ctx context.Context, set, kind, text string) (cont
 	}
 }
 
-// statements records those of a transaction that is over, one after the other.
-func (t *telemetry) statements(ctx context.Context, set string, list []script.Statement, answers []engine.Answer, first int, start time.Time) {
+// statements records those that ran in a transaction that is over, one after the
+// other. err is the error of the one behind those that went well.
+func (t *telemetry) statements(ctx context.Context, set string, list []guarded, answers []engine.Answer, first int, start time.Time, well int, err error) {
 	if t.config.trace != traceStatements || set == ownSet {
 		return
 	}
@@ -275,6 +275,9 @@ func (t *telemetry) statements(ctx context.Context, set string, list []script.St
 		kind := st.Kind.String()
 		_, span := t.tracer.Start(ctx, spanStatement+" "+kind, trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(start),
 			trace.WithAttributes(keySystem.String("sqlite"), keyNamespace.String(t.config.database), keyOperation.String(kind), keyQueryText.String(st.Text)))
+		if i == well {
+			fail(span, err)
+		}
 		start = start.Add(answers[first+i].Duration)
 		span.End(trace.WithTimestamp(start))
 	}

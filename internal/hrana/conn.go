@@ -18,6 +18,9 @@ import (
 // it hears nothing of.
 const closing = time.Second
 
+// lingering is how long an answer is waited for that nobody wants any more.
+const lingering = time.Minute
+
 // Connect returns a connection for one interactive transaction. It does no I/O:
 // the stream begins with the first statement. Statements are sent one by one,
 // each in a request; those after BEGIN only run inside of its transaction, and
@@ -36,6 +39,7 @@ type conn struct {
 	err     error  // why nothing is sent any more
 
 	patience time.Duration // for each answer
+	over     chan struct{} // not nil: a request was given up, and is over when it is closed
 }
 
 var errEnded = errors.New("by the server")
@@ -75,12 +79,7 @@ func (c *conn) run(ctx context.Context, st script.Statement, args []driver.Named
 	}
 	limit, cancel := context.WithTimeout(ctx, c.patience)
 	defer cancel()
-	var r *reply
-	if c.version == 0 {
-		r, c.version, err = c.c.ask(limit, requests)
-	} else {
-		r, err = c.c.post(limit, c.base, c.version, c.baton, requests(c.version))
-	}
+	r, err := c.exchange(limit, requests)
 	c.baton = ""
 	if err != nil {
 		switch {
@@ -106,6 +105,63 @@ func (c *conn) run(ctx context.Context, st script.Statement, args []driver.Named
 		return c.judge2(st, r)
 	}
 	return c.judge(st, r)
+}
+
+// exchange sends requests. When the context ends it returns at once, and the
+// answer is waited for in the background: it holds the baton that ends the
+// stream. A transaction would otherwise keep its locks, and the next request of
+// this very client waiting, until the server loses its patience.
+func (c *conn) exchange(ctx context.Context, requests func(version int) []request) (*reply, error) {
+	base, version, baton := c.base, c.version, c.baton
+	var r *reply
+	var err error
+	send := func(ctx context.Context) {
+		if version == 0 {
+			r, version, err = c.c.ask(ctx, requests)
+		} else {
+			r, err = c.c.post(ctx, base, version, baton, requests(version))
+		}
+	}
+	if ctx.Done() == nil || ctx.Err() != nil {
+		send(ctx)
+		c.version = version
+		return r, err
+	}
+	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	answered := make(chan struct{})
+	go func() {
+		send(own)
+		close(answered)
+	}()
+	select {
+	case <-answered:
+		cancel()
+		c.version = version
+		return r, err
+	case <-ctx.Done():
+	}
+	over := make(chan struct{})
+	c.over = over
+	go func() {
+		defer close(over)
+		defer cancel()
+		defer time.AfterFunc(lingering, cancel).Stop()
+		<-answered
+		if err != nil || r.Baton == "" {
+			return
+		}
+		if base, err := redirect(base, r.BaseURL); err == nil {
+			c.c.endStream(own, base, version, r.Baton)
+		}
+	}()
+	return nil, fmt.Errorf("the server did not answer: %w", context.Cause(ctx))
+}
+
+// endStream ends a stream, and its transaction with it, as well as it can.
+func (c *Client) endStream(ctx context.Context, base string, version int, baton string) {
+	ctx, cancel := context.WithTimeout(ctx, closing)
+	defer cancel()
+	c.post(ctx, base, version, baton, []request{closeStream})
 }
 
 // judge looks at an answer, and at whether there is a transaction now.
@@ -220,10 +276,14 @@ func (c *conn) IsValid() bool { return c.err == nil }
 func (c *conn) Close() error {
 	c.end(errors.New("the connection was closed"))
 	if c.baton != "" {
-		ctx, cancel := context.WithTimeout(context.Background(), closing)
-		defer cancel()
-		c.c.post(ctx, c.base, c.version, c.baton, []request{closeStream})
+		c.c.endStream(context.Background(), c.base, c.version, c.baton)
 		c.baton = ""
+	}
+	if c.over != nil {
+		select {
+		case <-c.over:
+		case <-time.After(closing):
+		}
 	}
 	return nil
 }
