@@ -234,11 +234,6 @@ func readOnlyText(err error) string {
 	return "the database is read-only"
 }
 
-func isRefusal(err error) bool {
-	var r *refusal
-	return errors.As(err, &r)
-}
-
 // isBusy reports whether another connection is in the way, so that the same
 // call can go well later.
 func isBusy(err error) bool {

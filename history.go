@@ -220,7 +220,7 @@ func (b *books) known() (sets []string) {
 // database that has no such table.
 var booksQueries = []string{
 	"SELECT name FROM main.sqlite_master WHERE type IN ('table', 'view') AND name NOT GLOB 'sqlite_*' ORDER BY name",
-	"PRAGMA application_id",
+	"SELECT application_id FROM pragma_application_id", // which a token for reading allows
 	`SELECT set_name, version, name, checksum, status, compatible, applied_at, duration_ms, coalesce(error, '')
 		FROM main.migratingsqlite_history ORDER BY set_name, version, name`,
 	stateQuery,

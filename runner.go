@@ -29,6 +29,7 @@ type run struct {
 	spared leaseStep     // whose lease had run out, but was not taken over at once
 	unsure *done         // the migration whose answer was lost
 	spent  time.Duration // waited before the run
+	thrown int           // how often a server has thrown a migration out
 	report report
 }
 
@@ -101,7 +102,11 @@ func (r *run) explain(ctx context.Context, err error) error {
 	if errors.As(err, &m) {
 		set = m.Set
 	}
-	return fmt.Errorf("%w; %s", err, r.plan.state(set))
+	state := r.plan.state(set)
+	if d := r.unsure; d != nil {
+		state += fmt.Sprintf(", or a step further in migration %s: an answer was lost, and the next open finds out", d.migration)
+	}
+	return fmt.Errorf("%w; %s", err, state)
 }
 
 // planOutside plans by what is read at one moment, which may have changed when
@@ -136,7 +141,7 @@ func (r *run) limited(ctx context.Context, f func(context.Context) error) error 
 	defer cancel()
 	err := f(limit)
 	if err != nil && ctx.Err() == nil && limit.Err() != nil {
-		return errNoAnswer
+		return &engine.LostError{Err: errNoAnswer}
 	}
 	return err
 }
@@ -224,7 +229,11 @@ func (r *run) write(ctx context.Context) error {
 
 func (r *run) writeNow(ctx context.Context) error {
 	if r.place.server != nil {
-		return r.inSteps(ctx)
+		err := r.inSteps(ctx)
+		if errors.Is(err, engine.ErrForbidden) {
+			return r.pendingError("the token does not allow to write")
+		}
+		return err
 	}
 	restore, err := r.withoutForeignKeys(ctx)
 	if err != nil {

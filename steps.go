@@ -18,7 +18,6 @@ import (
 // leaves the database such that the next run goes on from there.
 func (r *run) inSteps(ctx context.Context) error {
 	l := newLease()
-	thrownOut := 0
 	for {
 		err := r.take(ctx, l)
 		if err == nil {
@@ -32,12 +31,12 @@ func (r *run) inSteps(ctx context.Context) error {
 			return err
 		case errors.Is(err, engine.ErrThrownOut):
 			// The rival has had its turn.
-			if thrownOut++; thrownOut == maxThrownOut {
-				err = fmt.Errorf("%w; it was tried %d times: make the migration smaller, or let it say -- migratingsqlite: batch", err, thrownOut)
+			if r.thrown++; r.thrown == maxThrownOut {
+				err = fmt.Errorf("%w; the server ends a transaction that takes long while others want to write, and did so %d times: upgrade when they do not, make the migration smaller, or let it say -- migratingsqlite: batch", err, r.thrown)
 				r.dropLease(ctx, l, err)
 				return err
 			}
-			fallthrough
+			pause(ctx, maxPause)
 		case isBusy(err), r.uncertain(err):
 			if err := r.wait.wait(ctx, r.began, err); err != nil {
 				r.dropLease(ctx, l, nil)
@@ -64,19 +63,12 @@ func (r *run) orLocked(ctx context.Context, err error) error {
 // maxThrownOut is how often a migration may be thrown out by the server.
 const maxThrownOut = 4
 
-// uncertain reports whether an error leaves open what has become of a request.
-// To take the lease once more settles it.
+// uncertain reports whether an error is of the network, so that it is open what
+// has become of a request. To take the lease once more settles it.
 func (r *run) uncertain(err error) bool {
-	var statement *engine.StatementError
 	var unavailable *engine.UnavailableError
-	var migration *MigrationError
-	switch {
-	case r.place.server == nil, errors.As(err, &statement), errors.As(err, &migration), sqliteCode(err) != 0:
-		return false
-	case errors.As(err, &unavailable):
-		return !unavailable.Permanent
-	}
-	return !isRefusal(err)
+	var lost *engine.LostError
+	return errors.As(err, &unavailable) && !unavailable.Permanent || errors.As(err, &lost)
 }
 
 // take takes the lease and plans again in the same transaction, since only what
@@ -238,7 +230,7 @@ func (r *run) walk(ctx context.Context, l *lease) error {
 				return err
 			}
 		}
-		if err := r.addGone(ctx, s, r.store.Read); err != nil {
+		if err := r.addGone(ctx, s, r.read); err != nil {
 			return err
 		}
 		for j := versioned; j < len(s.pending); j++ {
@@ -419,7 +411,7 @@ func (w *walk) step(s *setPlan, m *Migration) error {
 	}
 	end()
 	if d.err != nil {
-		if w.uncertain(d.err) {
+		if failed == nil && w.uncertain(d.err) {
 			w.unsure = &d
 		}
 		return d.err
@@ -501,7 +493,7 @@ func (t *transaction) addKeys(advice string) {
 func (w *walk) stepFunc(ctx context.Context, s *setPlan, d *done) error {
 	start := time.Now()
 	w.began = start
-	conn, err := w.store.Connect(ctx)
+	conn, err := w.store.Connect(ctx, w.wait.patience())
 	if err != nil {
 		return err
 	}
@@ -545,10 +537,17 @@ func (w *walk) stepFunc(ctx context.Context, s *setPlan, d *done) error {
 		err = do(after)
 	}
 	if err == nil {
-		err = w.wait.retry(ctx, func() error { return session.exec(context.WithoutCancel(ctx), "COMMIT") })
+		// On a file one would not know what became of it; on a server one never does.
+		end := ctx
+		if w.place.server == nil {
+			end = context.WithoutCancel(ctx)
+		}
+		err = w.wait.retry(ctx, func() error { return session.exec(end, "COMMIT") })
 	}
 	if err != nil {
-		session.exec(context.WithoutCancel(ctx), "ROLLBACK")
+		if w.place.server == nil { // where closing the connection does it
+			session.exec(context.WithoutCancel(ctx), "ROLLBACK")
+		}
 		return err
 	}
 	return w.committed(after, nil, nil)
@@ -620,11 +619,13 @@ func (w *walk) stepOutside(ctx context.Context, s *setPlan, d *done) error {
 func (w *walk) outside(ctx context.Context, st *script.Statement, p progress) error {
 	stop := w.keep(ctx, p)
 	err := w.wait.retry(ctx, func() error {
-		_, err := w.store.Execute(ctx, engine.Statement{Text: st.Text})
-		return err
+		return w.limited(ctx, func(ctx context.Context) error {
+			_, err := w.store.Execute(ctx, engine.Statement{Text: st.Text})
+			return err
+		})
 	})
 	stop()
-	if err == nil || errors.Is(err, ErrLocked) || w.uncertain(err) && sqliteCode(err) == 0 {
+	if err == nil || errors.Is(err, ErrLocked) || w.uncertain(err) {
 		return err
 	}
 	return &MigrationError{Line: st.Line, Column: st.Column, Statement: st.Text, Err: err}
@@ -761,7 +762,11 @@ func (w *walk) batch(ctx context.Context, st *script.Statement, p *progress, fir
 // dropLease gives the lease up halfway, as far as that can be done, and leaves a
 // trace of a failed migration.
 func (r *run) dropLease(ctx context.Context, l *lease, failure error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	limit := 2 * time.Second
+	if failure == nil {
+		limit = 500 * time.Millisecond // it is late already
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
 	list := []engine.Statement{l.drop()}
 	var failed *MigrationError

@@ -164,7 +164,7 @@ func (c *Client) Transact(ctx context.Context, statements ...engine.Statement) (
 			err = c.transact(ctx, statements, list, answers)
 		}
 	}
-	return answers, err
+	return answers, lost(err)
 }
 
 // transact sends the statements, but for those that are nil, and fills answers.
@@ -293,13 +293,13 @@ func (c *Client) Execute(ctx context.Context, statement engine.Statement) (engin
 	}
 	r, _, err := c.ask(ctx, func(int) []request { return []request{execute(s), closeStream} })
 	if err != nil {
-		return engine.Answer{}, err
+		return engine.Answer{}, lost(err)
 	}
 	o := r.Results[0].outcome()
 	switch e, _ := o.err.(*Error); {
 	case e == nil:
 	case e.Name == "RESPONSE_TOO_LARGE": // it may have written
-		return engine.Answer{}, e
+		return engine.Answer{}, lost(e)
 	default:
 		return engine.Answer{}, &engine.StatementError{Err: e}
 	}

@@ -16,7 +16,7 @@ import (
 
 // closing is how long the end of a stream may take. A server closes those that
 // it hears nothing of.
-const closing = 3 * time.Second
+const closing = time.Second
 
 // lingering is how long an answer is waited for that nobody wants any more.
 const lingering = time.Minute
@@ -25,8 +25,8 @@ const lingering = time.Minute
 // the stream begins with the first statement. Statements are sent one by one,
 // each in a request; those after BEGIN only run inside of its transaction, and
 // are refused with ErrGone once that has ended in whatever way.
-func (c *Client) Connect(ctx context.Context) (driver.Conn, error) {
-	return &conn{c: c, base: c.base}, ctx.Err()
+func (c *Client) Connect(ctx context.Context, patience time.Duration) (driver.Conn, error) {
+	return &conn{c: c, base: c.base, patience: patience}, ctx.Err()
 }
 
 type conn struct {
@@ -38,7 +38,8 @@ type conn struct {
 	failed  error  // version 2: a statement's; only ROLLBACK is sent after it
 	err     error  // why nothing is sent any more
 
-	over chan struct{} // not nil: a request was given up, and is over when it is closed
+	patience time.Duration // for each answer
+	over     chan struct{} // not nil: a request was given up, and is over when it is closed
 }
 
 var errEnded = errors.New("by the server")
@@ -76,9 +77,18 @@ func (c *conn) run(ctx context.Context, st script.Statement, args []driver.Named
 		}
 		return []request{execute(s), getAutocommit}
 	}
-	r, err := c.exchange(ctx, requests)
+	limit, cancel := context.WithTimeout(ctx, c.patience)
+	defer cancel()
+	r, err := c.exchange(limit, requests)
 	c.baton = ""
 	if err != nil {
+		switch {
+		case ctx.Err() != nil: // whoever ended it knows
+		case limit.Err() != nil:
+			err = lost(fmt.Errorf("the server did not answer within %s", c.patience.Round(time.Millisecond)))
+		default:
+			err = lost(err)
+		}
 		if st.Kind == script.Begin && !c.tx {
 			err = unavailable(err)
 		}
@@ -144,8 +154,7 @@ func (c *conn) exchange(ctx context.Context, requests func(version int) []reques
 			c.c.endStream(own, base, version, r.Baton)
 		}
 	}()
-	_, host, _ := strings.Cut(base, "://")
-	return nil, fmt.Errorf("%s did not answer: %w", host, context.Cause(ctx))
+	return nil, fmt.Errorf("the server did not answer: %w", context.Cause(ctx))
 }
 
 // endStream ends a stream, and its transaction with it, as well as it can.

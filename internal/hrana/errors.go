@@ -89,8 +89,20 @@ func unavailable(err error) error {
 	case errors.As(err, &e):
 		return &engine.StatementError{Index: -1, Err: err}
 	}
-	lasting := errors.As(err, &h) && h.status/100 == 4 && h.status != http.StatusRequestTimeout
+	lasting := errors.As(err, &h) && h.status/100 == 4 && h.status != http.StatusRequestTimeout || errors.Is(err, errStranger)
 	return &engine.UnavailableError{Permanent: lasting, Err: err}
+}
+
+// lost is the error of a request that may have changed something.
+func lost(err error) error {
+	var (
+		s *engine.StatementError
+		u *engine.UnavailableError
+	)
+	if err == nil || errors.As(err, &s) || errors.As(err, &u) {
+		return err
+	}
+	return &engine.LostError{Err: err}
 }
 
 func (w *wireError) err() error {

@@ -120,7 +120,7 @@ func count(t *testing.T, c *Client, table string, want int64) {
 
 func connect(t *testing.T, c *Client) *conn {
 	t.Helper()
-	dc, err := c.Connect(t.Context())
+	dc, err := c.Connect(t.Context(), time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -506,8 +506,10 @@ func TestConnection(t *testing.T) {
 
 type connector struct{ c *Client }
 
-func (c connector) Connect(ctx context.Context) (driver.Conn, error) { return c.c.Connect(ctx) }
-func (c connector) Driver() driver.Driver                            { return nil }
+func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
+	return c.c.Connect(ctx, time.Minute)
+}
+func (c connector) Driver() driver.Driver { return nil }
 
 func TestConnectionIsForOneTransaction(t *testing.T) {
 	t.Parallel()
@@ -749,7 +751,7 @@ func everything(ctx context.Context, c *Client) (errs []error) {
 	errs = append(errs, err)
 	_, err = c.Execute(ctx, statements("INSERT INTO t VALUES (1)")[0])
 	errs = append(errs, err)
-	k, err := c.Connect(ctx)
+	k, err := c.Connect(ctx, time.Minute)
 	if err == nil {
 		_, err = k.(*conn).ExecContext(ctx, "BEGIN IMMEDIATE", nil)
 		k.Close()
@@ -786,7 +788,7 @@ func TestUnreachable(t *testing.T) {
 		url, text string
 		permanent bool
 	}{
-		"refused":     {p.URL, "cannot reach 127.0.0.1", false},
+		"refused":     {p.URL, "cannot be reached: dial tcp 127.0.0.1", false},
 		"no TLS":      {strings.Replace(s.URL, "http:", "https:", 1), "does not encrypt", true},
 		"redirection": {moved.URL, "another place", true},
 		"not libSQL":  {page.URL, "HTTP 404", true},

@@ -72,6 +72,9 @@ func redirect(base, next string) (string, error) {
 	return next, nil
 }
 
+// errStranger: something else has answered than a libSQL server.
+var errStranger = errors.New("this is not a libSQL server: its answer is of another kind")
+
 // errVersion: the server does not speak this version of the protocol. Nothing
 // has happened.
 var errVersion = errors.New("no such version of the protocol")
@@ -118,9 +121,9 @@ func (c *Client) post(ctx context.Context, base string, version int, baton strin
 	if err != nil {
 		err = plain(err)
 		if !sent.Load() {
-			return nil, &engine.UnavailableError{Permanent: permanent(err), Err: fmt.Errorf("cannot reach %s: %w", req.URL.Host, err)}
+			return nil, &engine.UnavailableError{Permanent: permanent(err), Err: fmt.Errorf("the server cannot be reached: %w", err)}
 		}
-		return nil, fmt.Errorf("%s did not answer: %w", req.URL.Host, err)
+		return nil, fmt.Errorf("the server did not answer: %w", err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
@@ -128,20 +131,24 @@ func (c *Client) post(ctx context.Context, base string, version int, baton strin
 	}
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return nil, fmt.Errorf("%s did not answer to the end: %w", req.URL.Host, err)
+		return nil, fmt.Errorf("the server did not answer to the end: %w", err)
 	}
 	var r reply
-	if err := json.Unmarshal(answer, &r); err != nil || len(r.Results) != len(requests) {
-		return nil, fmt.Errorf("%s: %w", req.URL.Host, errNotHrana)
+	err = json.Unmarshal(answer, &r)
+	switch {
+	case err == nil && len(r.Results) == len(requests):
+		return &r, nil
+	case err != nil && bytes.HasPrefix(bytes.TrimSpace(answer), []byte("{")):
+		return nil, errNotHrana // it may be cut off
 	}
-	return &r, nil
+	return nil, errStranger
 }
 
 // plain says in words of its own what net/http says in others' words.
 func plain(err error) error {
 	var head tls.RecordHeaderError
 	if errors.As(err, &head) && string(head.RecordHeader[:4]) == "HTTP" {
-		return fmt.Errorf("the server does not encrypt (tls=0): %w", err)
+		return fmt.Errorf("it does not encrypt; write http://HOST, or libsql://HOST?tls=0 (%w)", err)
 	}
 	if err == io.EOF {
 		return errors.New("it closed the connection")
@@ -166,26 +173,28 @@ func (c *Client) refusal(resp *http.Response, baton string) error {
 	if text != "" {
 		said = ": " + text
 	}
-	host := resp.Request.URL.Host
 	lasting := func(format string, args ...any) error {
 		return &engine.UnavailableError{Permanent: true, Err: fmt.Errorf(format, args...)}
 	}
 	switch status := resp.StatusCode; {
-	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		if !c.token {
-			return lasting("%s wants a token, and there is none%s", host, said)
-		}
-		return lasting("%s refuses the token%s", host, said)
+	case (status == http.StatusUnauthorized || status == http.StatusForbidden) && !c.token:
+		return lasting("the server wants a token, and there is none%s; give one with authToken=TOKEN or authTokenEnv=NAME", said)
+	case status == http.StatusUnauthorized:
+		return lasting("the server refuses the token%s; get a new one", said)
+	case status == http.StatusForbidden:
+		return lasting("%w%s", engine.ErrForbidden, said)
 	case status == http.StatusNotFound && baton == "":
-		return lasting("%s is not a libSQL server, or has no such database (HTTP 404%s)%w", host, said, quiet{errVersion})
+		return lasting("this is not a libSQL server, or it has no such database (HTTP 404%s)%w", said, quiet{errVersion})
 	case status/100 == 3:
-		return lasting("%s sends to another place (HTTP %d): is it the right URL, and https?", host, status)
+		return lasting("the server sends to another place (HTTP %d): is it the right URL, and https?", status)
 	case status == http.StatusTooManyRequests:
-		return &engine.UnavailableError{Err: fmt.Errorf("%s has too much to do (HTTP 429%s)", host, said)}
+		return &engine.UnavailableError{Err: fmt.Errorf("the server has too much to do (HTTP 429%s)", said)}
 	case code != "":
 		return &Error{code, text}
+	case status/100 == 4:
+		return &httpError{status, fmt.Sprintf("the server answered HTTP %d%s; is it one of libSQL, and the URL right?", status, said)}
 	default:
-		return &httpError{status, fmt.Sprintf("%s answered HTTP %d%s", host, status, said)}
+		return &httpError{status, fmt.Sprintf("the server answered HTTP %d%s", status, said)}
 	}
 }
 
@@ -213,8 +222,11 @@ func (c *Client) errorText(resp *http.Response) (code, text string) {
 		code, text = e.Code, e.Message
 	case e.Error != "":
 		text = e.Error
-	case strings.HasPrefix(resp.Header.Get("Content-Type"), "text/plain"):
+	case resp.Header.Get("Content-Type") == "" || strings.HasPrefix(resp.Header.Get("Content-Type"), "text/plain"):
 		text, _, _ = strings.Cut(strings.TrimSpace(string(body)), "\n")
+	}
+	if inner, ok := strings.CutPrefix(text, "Unauthorized: `"); ok {
+		text = strings.TrimSuffix(inner, "`")
 	}
 	if text = c.redact(text); len(text) > 500 {
 		text = strings.ToValidUTF8(text[:500], "") + "..."
