@@ -57,6 +57,7 @@ var errSuperseded = errors.New("another connection has upgraded the database")
 // state the database is.
 func (c *config) upgrade(ctx context.Context, p place, w *waiter, g *goal) (rep *report, wrote bool, err error) {
 	r := &run{config: c, place: p, store: p.server, wait: w, spent: w.total(), goal: g, tel: telemetry{config: c, start: time.Now()}}
+	w.rare = p.server != nil
 	if p.server == nil {
 		r.conn, err = newSession(ctx, p.conn)
 		if err != nil {

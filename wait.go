@@ -16,6 +16,7 @@ type waiter struct {
 	budget time.Duration
 	spent  time.Duration
 	pause  time.Duration
+	rare   bool          // every try is a request over a network
 	before time.Duration // spent on earlier transactions
 }
 
@@ -34,6 +35,8 @@ var errNoAnswer = errors.New("the server did not answer in time")
 const (
 	firstPause = time.Millisecond
 	maxPause   = 50 * time.Millisecond
+
+	maxRemotePause = 250 * time.Millisecond
 )
 
 // wait pauses after a try that began at start and failed with cause. It returns
@@ -50,7 +53,11 @@ func (w *waiter) wait(ctx context.Context, start time.Time, cause error) error {
 	if left <= 0 {
 		return w.locked(cause)
 	}
-	w.pause = min(max(2*w.pause, firstPause), maxPause)
+	longest := maxPause
+	if w.rare {
+		longest = maxRemotePause
+	}
+	w.pause = min(max(2*w.pause, firstPause), longest)
 	// Half of it is chance, so that many waiting processes do not try in step.
 	start = time.Now()
 	defer func() { w.spent += time.Since(start) }()

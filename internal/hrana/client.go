@@ -183,7 +183,7 @@ func (c *Client) transact(ctx context.Context, statements []engine.Statement, li
 	out, err := r.Results[0].batch(len(all))
 	if err != nil {
 		var e *Error
-		if errors.As(err, &e) && (errors.Is(err, engine.ErrThrownOut) || e.Name == "TRANSACTION_BUSY") {
+		if errors.As(err, &e) && (e.endsTransaction() || e.Name == "TRANSACTION_BUSY") {
 			return &engine.StatementError{Index: -1, Err: err}
 		}
 		return err

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/migratingsqlite/migratingsqlite/internal/engine"
 	"github.com/migratingsqlite/migratingsqlite/internal/script"
 )
 
@@ -201,7 +200,8 @@ func (c *conn) judge2(st script.Statement, r *reply) (*stmtResult, error) {
 	switch {
 	case o.err != nil && c.tx:
 		c.failed = o.err
-		if errors.Is(o.err, engine.ErrThrownOut) {
+		var e *Error
+		if errors.As(o.err, &e) && e.endsTransaction() {
 			return nil, c.end(o.err)
 		}
 	case o.err != nil:

@@ -63,9 +63,15 @@ var codes = map[string]int{
 }
 
 // Is reports whether the target is [engine.ErrThrownOut] and the server says
-// that: another client wanted the lock, or nothing was said for too long.
+// that.
 func (e *Error) Is(target error) bool {
-	return target == engine.ErrThrownOut && (e.Name == "TRANSACTION_TIMEOUT" || e.Name == "STREAM_EXPIRED")
+	return target == engine.ErrThrownOut && e.Name == "TRANSACTION_TIMEOUT"
+}
+
+// endsTransaction reports whether the server has ended the transaction: another
+// client wanted the lock, or nothing was said for too long.
+func (e *Error) endsTransaction() bool {
+	return e.Name == "TRANSACTION_TIMEOUT" || e.Name == "STREAM_EXPIRED"
 }
 
 // unread reports whether a request failed because the server could not make
@@ -114,6 +120,9 @@ func (w *wireError) err() error {
 		case "Server can't handle additional transactions":
 			return &Error{"TRANSACTION_BUSY", m}
 		}
+	}
+	if w.Code == "STREAM_EXPIRED" {
+		m = "the server has ended the transaction, since it heard nothing of it for ten seconds"
 	}
 	m = strings.TrimPrefix(m, "SQLite error: ")
 	if rest, ok := strings.CutPrefix(m, "SQL input error: "); ok {
