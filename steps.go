@@ -370,7 +370,9 @@ func (w *walk) committed(t *transaction, answers []engine.Answer, err error) err
 	if err == nil {
 		w.lease.step++
 		w.opening = nil
-		w.plan.committed = true
+		if len(t.statements) > 1 { // else it only renewed the lease
+			w.plan.committed = true
+		}
 		w.wait.renew()
 		return nil
 	}
