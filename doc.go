@@ -109,7 +109,9 @@
 //	-- migratingsqlite: unless column messages.content_type
 //
 // before a statement (also: table, index, view, trigger) skips it where the thing
-// is there already, so that one migration serves databases that differ.
+// is there already, so that one migration serves databases that differ. A
+// database whose structure is that of no version is taken over, too, if such
+// migrations make it what it is to be, and nothing else is in them.
 //
 // # DSN
 //

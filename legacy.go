@@ -182,9 +182,19 @@ func (f *finder) check(ctx context.Context, h *adopt.History, l *legacy, unseen 
 	}
 	want, err := replayOf(f.set).schemaOf(ctx, func(m *Migration) bool { return l.applied[keyOf(m.Version, m.Name)] })
 	if err != nil || want == nil {
+		if _, all := replayOf(f.set).after(ctx); len(lost) > 0 && all == nil { // they only lack what was lost
+			l.refusals = append(l.refusals, refuse(ErrUnknownSchema, "by the history of %s it should be at version %d, but nothing is there of %s, which that builds on; put that right, or say with _migrate_baseline=N which version it is at",
+				h, l.newest(), strings.Join(lost, ", ")))
+		}
 		return ctx.Err()
 	}
-	if !have.Equal(want) {
+	equal := have.Equal(want)
+	if !equal {
+		if equal, err = f.evened(ctx, func(m *Migration) bool { return l.applied[keyOf(m.Version, m.Name)] }); err != nil {
+			return err
+		}
+	}
+	if !equal {
 		l.refusals = append(l.refusals, refuse(ErrUnknownSchema, "by the history of %s it should be at version %d, but %s; put that right, or say with _migrate_baseline=N which version it is at",
 			h, l.newest(), differences(have, want)))
 		return nil
@@ -253,6 +263,9 @@ func (f *finder) byStructure(ctx context.Context) (*legacy, error) {
 	}
 	switch len(equal) {
 	case 0:
+		if l, err := f.byEvening(ctx); l != nil || err != nil {
+			return l, err
+		}
 		return f.nearest(ctx, r, steps, have, joinNames(names[0].Rows, f.ignore))
 	case 1:
 		l := &legacy{from: "its structure", applied: map[key]bool{}}
@@ -268,6 +281,110 @@ func (f *finder) byStructure(ctx context.Context) (*legacy, error) {
 		versions = append(versions, fmt.Sprint(steps[i].version))
 	}
 	return f.unknown("its structure is that of several versions, which differ in their data: %s", strings.Join(versions, ", ")), nil
+}
+
+// byEvening looks for the version from which on the set evens out what the
+// database lacks or has too early. One that could be found in several ways is
+// not found.
+func (f *finder) byEvening(ctx context.Context) (found *legacy, err error) {
+	inside := false // a row of migrations that serve databases that differ
+	for i := range f.set.migrations {
+		first := &f.set.migrations[i]
+		before := inside
+		if inside, _, err = first.serves(); err != nil {
+			return nil, err
+		}
+		if first.Version == 0 || !inside || before {
+			continue
+		}
+		older := func(m *Migration) bool { return m.Version < first.Version }
+		if equal, err := f.evened(ctx, older); err != nil || !equal {
+			if err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if found != nil {
+			return nil, nil
+		}
+		found = &legacy{from: "its structure, as " + first.String() + " evens it out", applied: map[key]bool{}}
+		for _, m := range f.set.migrations {
+			if m.Version > 0 && older(&m) {
+				found.applied[keyOf(m.Version, m.Name)] = true
+			}
+		}
+	}
+	return found, nil
+}
+
+// textsQuery asks for the statements that make a database again, but for its
+// rows.
+const textsQuery = `SELECT sql FROM main.sqlite_master
+	WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\_%' ESCAPE '\' AND name NOT LIKE 'migratingsqlite\_%' ESCAPE '\'
+	ORDER BY CASE type WHEN 'table' THEN 1 WHEN 'view' THEN 2 WHEN 'index' THEN 3 ELSE 4 END, rowid`
+
+// evened reports whether the migrations that follow the applied ones make of
+// this database what they make of an empty one, although it is not now what the
+// applied ones make. Only those that serve databases that differ are taken into
+// account, and one must say so with unless: they do nothing where there is
+// nothing to do, and change no rows. It is tried on a copy, in memory.
+func (f *finder) evened(ctx context.Context, applied func(*Migration) bool) (equal bool, err error) {
+	next := map[int64]bool{}
+	said := false
+	pending := f.set.upTo(f.run.config.to)
+	for i := range pending {
+		m := &pending[i]
+		if m.Version == 0 || applied(m) {
+			continue
+		}
+		serves, unless, err := m.serves()
+		if err != nil {
+			return false, err
+		}
+		if !serves {
+			break
+		}
+		next[m.Version] = true
+		said = said || unless
+	}
+	if !said {
+		return false, nil
+	}
+	texts, err := f.ask(ctx, textsQuery)
+	if err == nil {
+		err = texts[0].Err
+	}
+	if err != nil {
+		return false, err
+	}
+	var have *schema.Schema
+	failed := inMemory(ctx, func(store localStore) error {
+		for _, row := range texts[0].Rows {
+			if err := store.conn.exec(ctx, text(row[0])); err != nil {
+				return err
+			}
+		}
+		for i := range pending {
+			if m := &pending[i]; next[m.Version] {
+				if err := replayOne(ctx, m, store); err != nil {
+					return err
+				}
+			}
+		}
+		answers, err := store.ask(ctx, schema.Queries...)
+		if err == nil {
+			have, err = schema.Read(answers, f.ignore...)
+		}
+		return err
+	})
+	if failed != nil {
+		return false, ctx.Err() // what cannot be tried is not known
+	}
+	want, err := replayOf(f.set).schemaOf(ctx, func(m *Migration) bool { return applied(m) || next[m.Version] })
+	if err != nil || want == nil {
+		return false, ctx.Err()
+	}
+	return have.Equal(want), nil
 }
 
 // nearest says which version comes nearest, and what differs.

@@ -50,6 +50,61 @@ func TestBaselineByStructure(t *testing.T) {
 	want(t, rows(t, path, history), []string{"app 1 notes baseline", "app 2 kind baseline", "app 3 rich applied", "app 4 index applied"})
 }
 
+// Migrations that say that they serve databases that differ (unless) are applied
+// to one whose structure is that of no version, if it then is.
+func TestBaselineEvenedOut(t *testing.T) {
+	const (
+		tables = "CREATE TABLE IF NOT EXISTS notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL);\nCREATE TABLE IF NOT EXISTS tags (id INTEGER PRIMARY KEY);\n"
+		kind   = "-- migratingsqlite: unless column notes.kind\nALTER TABLE notes ADD COLUMN kind TEXT DEFAULT 'plain';"
+		index  = "CREATE INDEX IF NOT EXISTS notes_kind ON notes (kind);"
+		color  = "-- migratingsqlite: unless column tags.color\nALTER TABLE tags ADD COLUMN color TEXT;"
+		old    = "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL); CREATE TABLE tags (id INTEGER PRIMARY KEY);"
+		row    = "; INSERT INTO notes (text) VALUES ('hello')"
+	)
+	evening := []string{"0001_notes.sql", tables + kind, "0002_index.sql", index}
+	mixed := append(evening, "0003_data.sql", "UPDATE notes SET kind = 'rich'", "0004_color.sql", color+"CREATE TABLE IF NOT EXISTS colors (x);")
+	plain := []string{"0001_notes.sql", tables, "0002_index.sql", "CREATE INDEX IF NOT EXISTS notes_text ON notes (text);"}
+	for name, c := range map[string]struct {
+		legacy string
+		files  []string
+		want   []string
+		says   string // of the refusal
+	}{
+		"before the first version": {old, evening, []string{"app 1 notes applied", "app 2 index applied"}, ""},
+		"a part of two versions":   {old + "CREATE TABLE schema_version (version INTEGER PRIMARY KEY, applied_at); ALTER TABLE notes ADD COLUMN kind TEXT DEFAULT 'plain'; DROP TABLE tags", evening, []string{"app 1 notes applied", "app 2 index applied"}, ""},
+		"a part of a later one": {old + notes2 + ";" + notes4 + "; ALTER TABLE tags ADD COLUMN color TEXT", mixed,
+			[]string{"app 1 notes baseline", "app 2 index baseline", "app 3 data baseline", "app 4 color applied"}, ""},
+		"by a history": {old + "CREATE TABLE schema_version (version TEXT PRIMARY KEY, applied_at); INSERT INTO schema_version VALUES ('1.0.0', '2026-01-01');" + notes2 + ";" + notes4,
+			[]string{"0001_notes.sql", tables, "0002_kind.sql", kind, "0003_index.sql", index}, []string{"app 1 notes baseline", "app 2 kind applied", "app 3 index applied"}, ""},
+		"something else besides":  {old + "CREATE INDEX mine ON notes (text)", evening, nil, "index mine is not expected"},
+		"a column that differs":   {old + "ALTER TABLE notes ADD COLUMN kind INTEGER", evening, nil, "notes.kind"},
+		"nobody says that it may": {"CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL)", plain, nil, "table tags is missing"},
+		"data in between":         {old, append([]string{"0001_notes.sql", tables + kind + "UPDATE notes SET kind = 'rich'"}, evening[2:]...), nil, "notes lacks column kind"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "app.db")
+			change(t, path, c.legacy+row)
+			err := with(t, path, app(t, c.files...))
+			if c.says != "" {
+				wantError(t, err, migratingsqlite.ErrUnknownSchema, c.says, "the database is unchanged")
+				return
+			}
+			must(t, err)
+			want(t, rows(t, path, history), c.want)
+			want(t, rows(t, path, "SELECT text, kind FROM notes"), []string{"hello plain"})
+			must(t, with(t, path+"?_migrate=check", app(t, c.files...)))
+		})
+	}
+}
+
+// A row of a version whose foundations are not there is not believed.
+func TestAdoptWithoutFoundations(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "app.db")
+	change(t, path, "CREATE TABLE schema_version (version INTEGER PRIMARY KEY, applied_at); INSERT INTO schema_version VALUES (3, 0);"+notes1)
+	set := app(t, "0001_notes.sql", notes1, "0002_other.sql", "CREATE TABLE other (x)", "0003_more.sql", "ALTER TABLE other ADD COLUMN y")
+	wantError(t, with(t, path, set), migratingsqlite.ErrUnknownSchema, "should be at version 3, but nothing is there of 0002_other, which that builds on", "the database is unchanged")
+}
+
 func TestAdoptGoose(t *testing.T) {
 	const table = `CREATE TABLE goose_db_version (id INTEGER PRIMARY KEY AUTOINCREMENT, version_id INTEGER NOT NULL, is_applied INTEGER NOT NULL, tstamp TIMESTAMP DEFAULT (datetime('now')));
 INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, 1), (1, 1), (2, 1);`

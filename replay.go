@@ -121,6 +121,30 @@ type asker = func(context.Context, ...string) ([]engine.Answer, error)
 // run applies the versioned migrations to a database in memory. Without a choice
 // it calls look after each; with one, after the last of the chosen ones only.
 func (r *replay) run(ctx context.Context, chosen func(*Migration) bool, look func(*Migration, asker) error) error {
+	var list []Migration
+	for _, m := range r.set.migrations {
+		if m.Version > 0 && (chosen == nil || chosen(&m)) {
+			list = append(list, m)
+		}
+	}
+	return inMemory(ctx, func(store localStore) error {
+		for i := range list {
+			m := &list[i]
+			if err := replayOne(ctx, m, store); err != nil {
+				return fmt.Errorf("replaying %s on an empty database: %w", m, err)
+			}
+			if chosen == nil || i == len(list)-1 {
+				if err := look(m, store.ask); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// inMemory lends an empty database in memory.
+func inMemory(ctx context.Context, do func(localStore) error) error {
 	c, err := sqlite.NewConnector(":memory:")
 	if err != nil {
 		return err
@@ -135,28 +159,10 @@ func (r *replay) run(ctx context.Context, chosen func(*Migration) bool, look fun
 		return err
 	}
 	defer conn.end()
-	store := localStore{conn, &waiter{}}
-	var list []Migration
-	for _, m := range r.set.migrations {
-		if m.Version > 0 && (chosen == nil || chosen(&m)) {
-			list = append(list, m)
-		}
-	}
-	for i := range list {
-		m := &list[i]
-		if err := r.apply(ctx, m, store); err != nil {
-			return fmt.Errorf("replaying %s on an empty database: %w", m, err)
-		}
-		if chosen == nil || i == len(list)-1 {
-			if err := look(m, store.ask); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return do(localStore{conn, &waiter{}})
 }
 
-func (r *replay) apply(ctx context.Context, m *Migration, store localStore) error {
+func replayOne(ctx context.Context, m *Migration, store localStore) error {
 	if m.upFunc != nil {
 		return nil
 	}

@@ -75,6 +75,39 @@ func (m *Migration) statements() (list []guarded, err error) {
 	return list, sc.Err()
 }
 
+// serves reports whether the script serves databases that differ: each of its
+// statements adds something, or drops what holds no rows, and is skipped where
+// that is done already. unless says whether the directive is among what skips
+// them.
+func (m *Migration) serves() (serves, unless bool, err error) {
+	if m.upFunc != nil {
+		return false, false, nil
+	}
+	if err := m.read(); err != nil {
+		return false, false, err
+	}
+	list, err := m.statements()
+	for i := range list {
+		e := list[i].Effect()
+		skipped := list[i].unless != nil
+		unless = unless || skipped
+		switch list[i].Kind {
+		case script.CreateTable, script.CreateVirtualTable, script.CreateView, script.CreateIndex, script.CreateTrigger:
+			skipped = (skipped || e.IfNotExists) && !e.AsSelect
+		case script.AlterTable:
+			skipped = skipped && e.Action == script.AddColumn
+		case script.DropView, script.DropIndex, script.DropTrigger:
+			skipped = skipped || e.IfExists
+		default:
+			skipped = false
+		}
+		if !skipped || e.Temp {
+			return false, false, err
+		}
+	}
+	return len(list) > 0, unless, err
+}
+
 // things is what a schema has.
 type things map[thing]bool
 
