@@ -207,7 +207,7 @@ func (l *legacy) newest() (v int64) {
 // isAbsent reports whether nothing of what the script makes is there. A script
 // that makes nothing cannot be told.
 func (m *Migration) isAbsent(there things) (bool, error) {
-	if m.upFunc != nil {
+	if m.File == "" {
 		return false, nil
 	}
 	if err := m.read(); err != nil {

@@ -157,7 +157,7 @@ func (r *replay) run(ctx context.Context, chosen func(*Migration) bool, look fun
 }
 
 func (r *replay) apply(ctx context.Context, m *Migration, store localStore) error {
-	if m.upFunc != nil {
+	if m.File == "" {
 		return nil
 	}
 	if err := m.read(); err != nil {
