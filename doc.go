@@ -25,10 +25,12 @@
 //	V007__add_prefs/up.sql, down.sql, metadata.yaml
 //	R__views.sql
 //
-// Versions are numbers above 0: a sequence or timestamps. A repeatable
+// BEGIN, COMMIT and PRAGMA foreign_keys are taken out of a script in such a V…
+// folder, as out of other tools' files (see below). Versions are numbers above 0: a
+// sequence or timestamps. A repeatable
 // migration (R__) is applied again after the others whenever its text has
 // changed, or a versioned one has dropped what it creates. [Func] puts
-// migrations written in Go between the files. A down script is kept in the
+// migrations written in Go between the files, or behind one. A down script is kept in the
 // database, so that there is a way back for programs that do not have the
 // file; this version does not run it.
 //

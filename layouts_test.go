@@ -141,6 +141,12 @@ func toolFolders() []toolFolder {
 		{name: "rusqlite_migration", files: files(
 			"01-init/up.sql", tables, "01-init/down.sql", "DROP TABLE b; DROP TABLE a;", "02-a_trigger/up.sql", trigger,
 		), does: tables + trigger, versions: "1_init 2_a_trigger"},
+		{name: "a runner with a folder for each", files: files(
+			"V001__init/up.sql", "BEGIN TRANSACTION;\n"+tables+"\nCOMMIT;",
+			"V002__rebuild/up.sql", "-- Rebuild a\nPRAGMA foreign_keys = OFF;\n\n"+rebuild+"\nPRAGMA foreign_keys = ON;\n",
+			"V002__rebuild/down.sql", "PRAGMA foreign_keys = OFF;\nALTER TABLE a DROP COLUMN z;\nPRAGMA foreign_keys = ON;\n",
+			"V002__rebuild/metadata.yaml", "version: 2",
+		), does: tables + rebuild, versions: "1_init 2_rebuild"},
 		{name: "bun", files: files(
 			"20240101000000_init.tx.up.sql", strings.ReplaceAll(tables, ";\n", "\n--bun:split\n\n"),
 			"20240101000000_init.tx.down.sql", "DROP TABLE b\n--bun:split\nDROP TABLE a",
@@ -268,6 +274,9 @@ func TestLayoutsThatAreRefused(t *testing.T) {
 		words  []string // none: it is fine
 	}{
 		{"no such layout", "goos", files("1_a.sql", "SELECT 1"), nil, []string{`"goos"`, "did you mean goose?", "golang-migrate"}},
+		{"drizzle without its journal", "", files("0000_a.sql", "SELECT 1", "meta/0000_snapshot.json", "{}"), nil, []string{"meta/_journal.json is missing", "//go:embed all:"}},
+		{"drizzle without its meta", "", files("drizzle/0000_a.sql", "SELECT 1"), nil, []string{"counts from 0", "//go:embed leaves out", "all:"}},
+		{"keys enforced in a folder of its own", "", files("V001__a/up.sql", "PRAGMA foreign_keys = ON;\nDELETE FROM a;"), nil, []string{"V001__a/up.sql:1:1", "cascades"}},
 		{"two tools' markers", "", files("1_a.sql", "-- +goose Up\nSELECT 1;", "2_b.sql", "-- migrate:up\n-- migrate:down\n"), nil, []string{"goose or dbmate", "1_a.sql:1:1", "2_b.sql:1:1"}},
 		{"flyway or refinery", "", files("V1__a.sql", "SELECT 1", "V2__b.sql", "SELECT 1"), nil, []string{"flyway or refinery", "V1__a.sql", `Layout("flyway")`}},
 		{"flyway and native", "", files("V1.1__a.sql", "SELECT 1", "0002_b.sql", "SELECT 1"), nil, []string{"native or flyway", "V1.1__a.sql", "0002_b.sql"}},

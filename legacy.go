@@ -59,6 +59,10 @@ func (f *finder) find(ctx context.Context) (*legacy, error) {
 	if history != nil && (len(mapping.Applied) > 0 || len(mapping.Refusals) > 0 || len(mapping.Changed) > 0) {
 		return f.adopted(ctx, history, mapping)
 	}
+	if history != nil && f.hint == "" && len(mapping.Unknown) > 0 {
+		last := mapping.Unknown[len(mapping.Unknown)-1]
+		f.hint = fmt.Sprintf("%s records %s, which is none of the program's migrations", history, last.ID)
+	}
 	return f.byStructure(ctx)
 }
 
@@ -180,7 +184,7 @@ func (f *finder) check(ctx context.Context, h *adopt.History, l *legacy, unseen 
 			lost = append(lost, m.String())
 		}
 	}
-	want, err := replayOf(f.set).schemaOf(ctx, func(m *Migration) bool { return l.applied[keyOf(m.Version, m.Name)] })
+	want, err := replayOf(f.set).schemaOf(ctx, func(m *Migration) bool { return l.applied[keyOf(m.Version, m.Name)] }, f.ignore)
 	if err != nil || want == nil {
 		if _, all := replayOf(f.set).after(ctx); len(lost) > 0 && all == nil { // they only lack what was lost
 			l.refusals = append(l.refusals, refuse(ErrUnknownSchema, "by the history of %s it should be at version %d, but nothing is there of %s, which that builds on; put that right, or say with _migrate_baseline=N which version it is at",
@@ -217,7 +221,7 @@ func (l *legacy) newest() (v int64) {
 // isAbsent reports whether nothing of what the script makes is there. A script
 // that makes nothing cannot be told.
 func (m *Migration) isAbsent(there things) (bool, error) {
-	if m.upFunc != nil {
+	if m.File == "" {
 		return false, nil
 	}
 	if err := m.read(); err != nil {
@@ -248,12 +252,13 @@ func (f *finder) byStructure(ctx context.Context) (*legacy, error) {
 	if err != nil {
 		return nil, err
 	}
+	mine := joinNames(names[0].Rows, f.ignore)
 	var equal []int
 	for i := range steps {
-		if steps[i].names != joinNames(names[0].Rows, f.ignore) {
+		if joinNames(steps[i].names, f.ignore) != mine {
 			continue
 		}
-		at, err := r.schemaAt(ctx, i)
+		at, err := r.schemaAt(ctx, i, f.ignore)
 		if err != nil {
 			return nil, err
 		}
@@ -266,7 +271,7 @@ func (f *finder) byStructure(ctx context.Context) (*legacy, error) {
 		if l, err := f.byEvening(ctx); l != nil || err != nil {
 			return l, err
 		}
-		return f.nearest(ctx, r, steps, have, joinNames(names[0].Rows, f.ignore))
+		return f.nearest(ctx, r, steps, have, mine)
 	case 1:
 		l := &legacy{from: "its structure", applied: map[key]bool{}}
 		for _, m := range f.set.migrations {
@@ -380,7 +385,7 @@ func (f *finder) evened(ctx context.Context, applied func(*Migration) bool) (equ
 	if failed != nil {
 		return false, ctx.Err() // what cannot be tried is not known
 	}
-	want, err := replayOf(f.set).schemaOf(ctx, func(m *Migration) bool { return applied(m) || next[m.Version] })
+	want, err := replayOf(f.set).schemaOf(ctx, func(m *Migration) bool { return applied(m) || next[m.Version] }, f.ignore)
 	if err != nil || want == nil {
 		return false, ctx.Err()
 	}
@@ -394,7 +399,7 @@ func (f *finder) nearest(ctx context.Context, r *replay, steps []replayed, have 
 	mine := strings.Split(names, "\n")
 	for i := range steps {
 		order[i] = i
-		theirs := strings.Split(steps[i].names, "\n")
+		theirs := strings.Split(joinNames(steps[i].names, f.ignore), "\n")
 		for _, n := range mine {
 			if !slices.Contains(theirs, n) {
 				apart[i]++
@@ -410,7 +415,7 @@ func (f *finder) nearest(ctx context.Context, r *replay, steps []replayed, have 
 	best, distance := -1, 0
 	var want *schema.Schema
 	for _, i := range order[:min(3, len(order))] {
-		at, err := r.schemaAt(ctx, i)
+		at, err := r.schemaAt(ctx, i, f.ignore)
 		if err != nil {
 			return nil, err
 		}

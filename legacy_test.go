@@ -147,3 +147,29 @@ func TestAdoptGolangMigrate(t *testing.T) {
 		})
 	}
 }
+
+// A table of another tool is no part of the structure, with its index, whether
+// there is nothing in it or the set makes it as well.
+func TestStructureWithoutTheToolsTable(t *testing.T) {
+	const tool = "CREATE TABLE migration_history (version INTEGER PRIMARY KEY, description TEXT, applied_at TEXT, status TEXT); CREATE INDEX by_status ON migration_history (status);"
+	path := filepath.Join(t.TempDir(), "app.db")
+	change(t, path, tool+notes1)
+	must(t, with(t, path, app(t, "0001_notes.sql", notes1, "0002_kind.sql", notes2)))
+	want(t, rows(t, path, history), []string{"app 1 notes baseline", "app 2 kind applied"})
+
+	// .schema of an old database has the table, too.
+	set := app(t, "0001_notes.sql", tool+notes1, "0002_kind.sql", notes2)
+	for name, row := range map[string]string{"empty": "", "from 2": "INSERT INTO migration_history (version) VALUES (2);"} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "app.db")
+			change(t, path, tool+row+notes1+";"+notes2)
+			must(t, with(t, path, set))
+			want(t, rows(t, path, history), []string{"app 1 notes baseline", "app 2 kind baseline"})
+		})
+	}
+
+	// A number that is nobody's is told.
+	path = filepath.Join(t.TempDir(), "app.db")
+	change(t, path, "CREATE TABLE schema_version (version INTEGER); INSERT INTO schema_version VALUES (7); CREATE TABLE other (x)")
+	wantError(t, with(t, path, set), migratingsqlite.ErrUnknownSchema, "(table schema_version) records 7, which is none of the program's migrations")
+}

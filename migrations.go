@@ -127,7 +127,7 @@ func (m Migration) Compatible() bool {
 
 // read reads the scripts, which must be as they were when the set was loaded.
 func (m *Migration) read() error {
-	if m.scripts != nil || m.upFunc != nil {
+	if m.scripts != nil || m.File == "" {
 		return nil
 	}
 	var s scripts
@@ -144,7 +144,7 @@ func (m *Migration) read() error {
 		if err != nil {
 			return err
 		}
-		if m.foreign != nil {
+		if m.foreign != nil && f.text != &s.metadata {
 			read := m.foreign.Script(text, f.text == &s.down)
 			if text = read.Text; f.text == &s.up {
 				now = hexSum(read.Sum)
@@ -221,6 +221,12 @@ func Layout(name string) SetOption {
 // Func adds a migration written in Go. It takes its place among the files by
 // its version; down may be nil. Since a function has no text to compare, its
 // checksum is "func", and what it does must not change once it is released.
+//
+// With the version and the name of a file, the two are one migration: the
+// script runs, and then the function, in the same transaction. The checksum is
+// the script's. Let the script make the structure, and the function fill it:
+// a database without a history is recognised by its structure, for which no
+// function is called.
 func Func(version int64, name string, up, down MigrateFunc) SetOption {
 	return func(c *setConfig) error {
 		switch {
@@ -327,7 +333,7 @@ func (s *Set) load(c setConfig) (look, error) {
 	errs := make([]error, len(s.migrations))
 	looks := make([]look, len(s.migrations))
 	inParallel(len(s.migrations), func(i int, buf *[]byte) {
-		if m := &s.migrations[i]; m.upFunc == nil {
+		if m := &s.migrations[i]; m.File != "" {
 			looks[i], errs[i] = s.check(m, buf)
 		}
 	})
@@ -390,10 +396,17 @@ func hexSum(sum [sha256.Size]byte) string {
 
 func (s *Set) addFuncs(funcs []Migration) error {
 	for _, f := range funcs {
-		if other := s.find(f.Version); other != nil {
-			return fmt.Errorf("Func(%d, %q): version %d is %s already", f.Version, f.Name, f.Version, cmp.Or(other.File, other.String()))
+		switch other := s.find(f.Version); {
+		case other == nil:
+			s.migrations = append(s.migrations, f)
+		case other.upFunc != nil:
+			return fmt.Errorf("Func(%d, %q): version %d is %s already", f.Version, f.Name, f.Version, other)
+		case other.Name != f.Name:
+			return fmt.Errorf("Func(%d, %q): version %d is %s already; give the function another version, or the name %s if it is to run after that script",
+				f.Version, f.Name, f.Version, other.File, quote(other.Name))
+		default:
+			other.upFunc, other.downFunc = f.upFunc, f.downFunc
 		}
-		s.migrations = append(s.migrations, f)
 	}
 	if len(funcs) > 0 {
 		slices.SortStableFunc(s.migrations, func(a, b Migration) int {
@@ -437,6 +450,9 @@ func (s *Set) check(m *Migration, buf *[]byte) (look, error) {
 			continue
 		}
 		m.compatible, m.manner = max(m.compatible, says.compatible), max(m.manner, says.manner)
+	}
+	if m.upFunc != nil && m.manner != inTransaction {
+		up.faults = append(up.faults, s.malformed(m, m.File, 1, 1, "", fmt.Errorf("Func(%d, %q) is to run after it, in the same transaction, and it is not to be in one; give the function a version of its own", m.Version, m.Name)))
 	}
 	err = inLineOrder(up.faults)
 	if m.downFile == "" {

@@ -28,8 +28,8 @@ type replay struct {
 // replayed is the structure after one version.
 type replayed struct {
 	version int64
-	names   string         // of the objects, as one string to compare
-	schema  *schema.Schema // nil until needed
+	names   [][]driver.Value // answers to namesQuery
+	schema  []engine.Answer  // to schema.Queries; nil until needed
 }
 
 var replays struct {
@@ -49,16 +49,15 @@ func replayOf(s *Set) *replay {
 	return replays.sets[s.digest]
 }
 
-const namesQuery = `SELECT type || ' ' || lower(name) FROM main.sqlite_master
+const namesQuery = `SELECT type || ' ' || lower(name), tbl_name FROM main.sqlite_master
 	WHERE name NOT LIKE 'sqlite\_%' ESCAPE '\' AND name NOT LIKE 'migratingsqlite\_%' ESCAPE '\' ORDER BY 1`
 
+// joinNames makes one string to compare, without some tables and what is on them.
 func joinNames(rows [][]driver.Value, ignore []string) string {
 	var b strings.Builder
 	for _, row := range rows {
-		name := text(row[0])
-		_, bare, _ := strings.Cut(name, " ")
-		if !slices.ContainsFunc(ignore, func(i string) bool { return strings.EqualFold(i, bare) }) {
-			b.WriteString(name + "\n")
+		if !slices.ContainsFunc(ignore, func(i string) bool { return strings.EqualFold(i, text(row[1])) }) {
+			b.WriteString(text(row[0]) + "\n")
 		}
 	}
 	return b.String()
@@ -75,7 +74,7 @@ func (r *replay) after(ctx context.Context) ([]replayed, error) {
 				err = answers[0].Err
 			}
 			if err == nil {
-				r.steps = append(r.steps, replayed{version: m.Version, names: joinNames(answers[0].Rows, nil)})
+				r.steps = append(r.steps, replayed{version: m.Version, names: answers[0].Rows})
 			}
 			return err
 		})
@@ -88,32 +87,36 @@ func (r *replay) after(ctx context.Context) ([]replayed, error) {
 	return slices.Clone(r.steps), r.err
 }
 
-// schemaAt returns the structure after the i-th version.
-func (r *replay) schemaAt(ctx context.Context, i int) (*schema.Schema, error) {
+// schemaAt returns the structure after the i-th version, without some tables.
+func (r *replay) schemaAt(ctx context.Context, i int, ignore []string) (*schema.Schema, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.steps[i].schema == nil {
-		at, err := r.schemaOf(ctx, func(m *Migration) bool { return m.Version <= r.steps[i].version })
+		at, err := r.structure(ctx, func(m *Migration) bool { return m.Version <= r.steps[i].version })
 		if err != nil {
 			return nil, err
 		}
 		r.steps[i].schema = at
 	}
-	return r.steps[i].schema, nil
+	return schema.Read(r.steps[i].schema, ignore...)
 }
 
-// schemaOf returns the structure that some of the migrations make.
-func (r *replay) schemaOf(ctx context.Context, chosen func(*Migration) bool) (s *schema.Schema, err error) {
-	var last asker
-	err = r.run(ctx, chosen, func(m *Migration, ask asker) error {
-		last = ask
-		answers, err := last(ctx, schema.Queries...)
-		if err == nil {
-			s, err = schema.Read(answers)
-		}
+// schemaOf returns the structure that some of the migrations make, without some
+// tables; nil if there are none.
+func (r *replay) schemaOf(ctx context.Context, chosen func(*Migration) bool, ignore []string) (*schema.Schema, error) {
+	answers, err := r.structure(ctx, chosen)
+	if err != nil || answers == nil {
+		return nil, err
+	}
+	return schema.Read(answers, ignore...)
+}
+
+func (r *replay) structure(ctx context.Context, chosen func(*Migration) bool) (answers []engine.Answer, err error) {
+	err = r.run(ctx, chosen, func(m *Migration, ask asker) (err error) {
+		answers, err = ask(ctx, schema.Queries...)
 		return err
 	})
-	return s, err
+	return answers, err
 }
 
 type asker = func(context.Context, ...string) ([]engine.Answer, error)
@@ -163,7 +166,7 @@ func inMemory(ctx context.Context, do func(localStore) error) error {
 }
 
 func replayOne(ctx context.Context, m *Migration, store localStore) error {
-	if m.upFunc != nil {
+	if m.File == "" {
 		return nil
 	}
 	if err := m.read(); err != nil {

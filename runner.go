@@ -489,9 +489,9 @@ func (r *run) apply(set *Set, list []Migration) error {
 		d := done{set: set.name, migration: &list[i], status: statusApplied}
 		ctx, end := r.tel.migration(&d)
 		if d.migration.upFunc != nil {
-			d.err = r.applyFunc(ctx, &d)
+			d.err = r.applyFunc(ctx, r.conn, &d)
 		} else {
-			d.err = r.applyScript(ctx, &d)
+			d.err = r.applyScript(ctx, r.conn, &d)
 		}
 		end()
 		if d.err != nil {
@@ -552,7 +552,7 @@ func (m *Migration) makes() (list []thing) {
 	}
 }
 
-func (r *run) applyScript(ctx context.Context, d *done) error {
+func (r *run) applyScript(ctx context.Context, conn *session, d *done) error {
 	statements, err := d.migration.statements()
 	if err != nil {
 		return err
@@ -563,7 +563,7 @@ func (r *run) applyScript(ctx context.Context, d *done) error {
 		if err := context.Cause(ctx); err != nil {
 			return err
 		}
-		if skip, err := skips(ctx, st, localStore{r.conn, r.wait}.ask); err != nil || skip {
+		if skip, err := skips(ctx, st, localStore{conn, r.wait}.ask); err != nil || skip {
 			if err != nil {
 				return err
 			}
@@ -575,7 +575,7 @@ func (r *run) applyScript(ctx context.Context, d *done) error {
 			// which takes longer than a CREATE TABLE.
 			stCtx = context.WithoutCancel(stCtx)
 		}
-		res, err := r.conn.ExecContext(stCtx, st.Text)
+		res, err := conn.ExecContext(stCtx, st.Text)
 		end(err)
 		if err != nil {
 			m := d.migration
@@ -594,11 +594,21 @@ func (r *run) applyScript(ctx context.Context, d *done) error {
 	return nil
 }
 
-func (r *run) applyFunc(ctx context.Context, d *done) (err error) {
+// applyFunc calls a migration's function, after its script if it has one.
+func (r *run) applyFunc(ctx context.Context, conn *session, d *done) error {
 	m := d.migration
-	d.statements, d.rows, err = callFunc(ctx, r.conn, m.upFunc)
+	if m.File != "" {
+		if err := r.applyScript(ctx, conn, d); err != nil {
+			return err
+		}
+	}
+	statements, rows, err := callFunc(ctx, conn, m.upFunc)
+	d.statements, d.rows = d.statements+statements, d.rows+rows
 	if err != nil {
-		return &MigrationError{Set: d.set, Version: m.Version, Name: m.Name, Err: err}
+		if m.File != "" {
+			err = fmt.Errorf("in the function behind it: %w", err)
+		}
+		return &MigrationError{Set: d.set, Version: m.Version, Name: m.Name, File: m.File, Err: err}
 	}
 	return nil
 }

@@ -527,9 +527,7 @@ func (w *walk) stepFunc(ctx context.Context, s *setPlan, d *done) error {
 	before.add(purposeKeys, engine.Statement{Text: keysBefore, Optional: true})
 	err = do(before)
 	if err == nil {
-		if d.statements, d.rows, err = callFunc(ctx, session, d.migration.upFunc); err != nil {
-			err = &MigrationError{Err: err}
-		}
+		err = w.applyFunc(ctx, session, d)
 	}
 	after := &transaction{}
 	if err == nil {

@@ -199,7 +199,7 @@ func listDrizzle(r *reader) {
 			}
 		}
 		if len(list) == 0 && r.hasSQL() {
-			r.errorf("%s is missing, which tells the order; embed it as well", p)
+			r.errorf("%s is missing, which tells the order; embed it as well: go:embed leaves out names that begin with _, unless its pattern does with all: (//go:embed all:%s)", p, r.dir)
 		}
 		r.number(list)
 		return

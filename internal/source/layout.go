@@ -319,7 +319,9 @@ func (r *reader) signs() (s signs) {
 func (r *reader) folderSigns(s *signs, name string) {
 	p := r.path(name)
 	if name == "meta" {
-		if _, err := fs.Stat(r.fsys, p+"/_journal.json"); err == nil {
+		// go:embed leaves the journal out where it is not told otherwise.
+		snapshots, _ := fs.Glob(r.fsys, p+"/*_snapshot.json")
+		if _, err := fs.Stat(r.fsys, p+"/_journal.json"); err == nil || len(snapshots) > 0 {
 			s.journal = p + "/_journal.json"
 		}
 		return

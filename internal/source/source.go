@@ -24,7 +24,7 @@ type Migration struct {
 	Up, Down string
 	Metadata string // metadata.yaml
 
-	*Foreign // nil in the native layouts
+	*Foreign // nil in the native layouts but for folders
 }
 
 // Foreign is what the layout of another tool knows of a migration besides.
@@ -189,7 +189,7 @@ func (r *reader) versioned(p, digits, name string) *Migration {
 	if err != nil || version < 1 {
 		hint := ""
 		if version == 0 && err == nil {
-			hint = "; name the layout of a tool that counts from 0, such as golang-migrate or d1, and its files are counted from 1"
+			hint = "; name the layout of a tool that counts from 0, such as golang-migrate or d1, and its files are counted from 1; Drizzle's folder is known by its meta/_journal.json, which //go:embed leaves out unless its pattern begins with all:"
 		}
 		r.errorf("%s: version %s is not between 1 and %d%s", p, digits, int64(1<<63-1), hint)
 		return nil
@@ -204,8 +204,12 @@ func (r *reader) versioned(p, digits, name string) *Migration {
 	return &r.found[n]
 }
 
-// folder reads V007__add_prefs/{up.sql,down.sql,metadata.yaml}.
+// folder reads V007__add_prefs/{up.sql,down.sql,metadata.yaml}. Runners with this
+// layout run a script as it is, and may have recorded its checksum: BEGIN, COMMIT
+// and PRAGMA foreign_keys are taken out of it as with other tools, since nobody
+// could delete them.
 func (r *reader) folder(m *Migration, p string) {
+	m.Foreign = &Foreign{}
 	entries, err := fs.ReadDir(r.fsys, p)
 	if err != nil {
 		r.errs = append(r.errs, err)

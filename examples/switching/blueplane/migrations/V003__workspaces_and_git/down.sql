@@ -1,0 +1,2 @@
+DROP TABLE IF EXISTS git_commits;
+DROP TABLE IF EXISTS workspaces;

@@ -1,0 +1,1 @@
+ALTER TABLE raw_traces DROP COLUMN cost_usd;
