@@ -29,7 +29,7 @@ func (r *run) findLegacy(ctx context.Context, b *books, ask asker) (*legacy, err
 	if len(b.known()) > 0 || len(b.others) == 0 || r.config.baseline != "" && r.config.baseline != baselineAuto || len(r.config.sets) != 1 {
 		return nil, nil
 	}
-	f := finder{run: r, set: r.config.sets[0], books: b, ask: ask}
+	f := finder{run: r, set: r.config.sets[0], books: b, ask: ask, ignore: slices.Clone(hosts)}
 	l, err := f.find(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("looking for what the database has: %w", err)
@@ -44,7 +44,7 @@ type finder struct {
 	books *books
 	ask   asker
 
-	ignore []string // tables of other tools, no part of the structure
+	ignore []string // tables of other tools and hosts, no part of the structure
 	hint   string   // tables that may be a history
 }
 
@@ -59,7 +59,7 @@ func (f *finder) find(ctx context.Context) (*legacy, error) {
 	if history != nil && (len(mapping.Applied) > 0 || len(mapping.Refusals) > 0 || len(mapping.Changed) > 0) {
 		return f.adopted(ctx, history, mapping)
 	}
-	return f.byStructure(ctx)
+	return f.byStructure(ctx, history == nil || len(mapping.Unknown) == 0)
 }
 
 // history reads what another tool recorded.
@@ -217,14 +217,20 @@ func (m *Migration) isAbsent(there things) (bool, error) {
 	return len(made) > 0 && !slices.ContainsFunc(made, func(t thing) bool { return there[t] }), nil
 }
 
-// byStructure looks for the version that makes the structure that is there.
-func (f *finder) byStructure(ctx context.Context) (*legacy, error) {
+// byStructure looks for the version that makes the structure that is there. If
+// that is none at all, and nothing is recorded either, another tool has made its
+// table and gone no further.
+func (f *finder) byStructure(ctx context.Context, unrecorded bool) (*legacy, error) {
 	names, err := f.ask(ctx, namesQuery)
 	if err == nil {
 		err = names[0].Err
 	}
 	if err != nil {
 		return nil, err
+	}
+	mine := joinNames(names[0].Rows, f.ignore)
+	if mine == "" && unrecorded {
+		return &legacy{from: "its structure"}, nil
 	}
 	r := replayOf(f.set)
 	steps, err := r.after(ctx)
@@ -240,7 +246,7 @@ func (f *finder) byStructure(ctx context.Context) (*legacy, error) {
 	}
 	var equal []int
 	for i := range steps {
-		if steps[i].names != joinNames(names[0].Rows, f.ignore) {
+		if steps[i].names != mine {
 			continue
 		}
 		at, err := r.schemaAt(ctx, i)
@@ -253,7 +259,7 @@ func (f *finder) byStructure(ctx context.Context) (*legacy, error) {
 	}
 	switch len(equal) {
 	case 0:
-		return f.nearest(ctx, r, steps, have, joinNames(names[0].Rows, f.ignore))
+		return f.nearest(ctx, r, steps, have, mine)
 	case 1:
 		l := &legacy{from: "its structure", applied: map[key]bool{}}
 		for _, m := range f.set.migrations {

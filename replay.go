@@ -49,16 +49,16 @@ func replayOf(s *Set) *replay {
 	return replays.sets[s.digest]
 }
 
-const namesQuery = `SELECT type || ' ' || lower(name) FROM main.sqlite_master
+const namesQuery = `SELECT type || ' ' || lower(name), tbl_name FROM main.sqlite_master
 	WHERE name NOT LIKE 'sqlite\_%' ESCAPE '\' AND name NOT LIKE 'migratingsqlite\_%' ESCAPE '\' ORDER BY 1`
 
+// joinNames joins the names of all that does not belong to one of the tables to
+// be ignored.
 func joinNames(rows [][]driver.Value, ignore []string) string {
 	var b strings.Builder
 	for _, row := range rows {
-		name := text(row[0])
-		_, bare, _ := strings.Cut(name, " ")
-		if !slices.ContainsFunc(ignore, func(i string) bool { return strings.EqualFold(i, bare) }) {
-			b.WriteString(name + "\n")
+		if !containsFold(ignore, text(row[1])) {
+			b.WriteString(text(row[0]) + "\n")
 		}
 	}
 	return b.String()
