@@ -200,7 +200,7 @@ type books struct {
 
 	records []record
 	digests map[string]string // set → digest in migratingsqlite_state
-	others  []string          // tables and views that are not migratingsqlite's
+	others  []string          // tables and views that are not migratingsqlite's, nor of hosts
 	appID   int32
 	lease   leaseRow
 	legacy  *legacy // of a database that has no history; nil where it was not looked for
@@ -227,6 +227,14 @@ var booksQueries = []string{
 	leaseQuery,
 }
 
+// hosts are the tables of what copies or serves a database: D1 and Litestream.
+// They are there before a program's own.
+var hosts = []string{"_cf_KV", "_cf_METADATA", "_litestream_lock", "_litestream_seq"}
+
+func containsFold(names []string, name string) bool {
+	return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
+}
+
 // readBooks makes books of the answers to booksQueries.
 func readBooks(answers []engine.Answer) (*books, error) {
 	b := &books{digests: map[string]string{}}
@@ -241,6 +249,7 @@ func readBooks(answers []engine.Answer) (*books, error) {
 			b.hasState = true
 		case strings.EqualFold(name, leaseTable):
 			b.hasLease = true
+		case containsFold(hosts, name):
 		default:
 			b.others = append(b.others, name)
 		}

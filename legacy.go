@@ -29,7 +29,7 @@ func (r *run) findLegacy(ctx context.Context, b *books, ask asker) (*legacy, err
 	if len(b.known()) > 0 || len(b.others) == 0 || r.config.baseline != "" && r.config.baseline != baselineAuto || len(r.config.sets) != 1 {
 		return nil, nil
 	}
-	f := finder{run: r, set: r.config.sets[0], books: b, ask: ask}
+	f := finder{run: r, set: r.config.sets[0], books: b, ask: ask, ignore: slices.Clone(hosts)}
 	l, err := f.find(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("looking for what the database has: %w", err)
@@ -44,7 +44,7 @@ type finder struct {
 	books *books
 	ask   asker
 
-	ignore []string // tables of other tools, no part of the structure
+	ignore []string // tables of other tools and hosts, no part of the structure
 	hint   string   // tables that may be a history
 }
 
@@ -63,7 +63,7 @@ func (f *finder) find(ctx context.Context) (*legacy, error) {
 		last := mapping.Unknown[len(mapping.Unknown)-1]
 		f.hint = fmt.Sprintf("%s records %s, which is none of the program's migrations", history, last.ID)
 	}
-	return f.byStructure(ctx)
+	return f.byStructure(ctx, history == nil || len(mapping.Unknown) == 0)
 }
 
 // history reads what another tool recorded.
@@ -231,14 +231,20 @@ func (m *Migration) isAbsent(there things) (bool, error) {
 	return len(made) > 0 && !slices.ContainsFunc(made, func(t thing) bool { return there[t] }), nil
 }
 
-// byStructure looks for the version that makes the structure that is there.
-func (f *finder) byStructure(ctx context.Context) (*legacy, error) {
+// byStructure looks for the version that makes the structure that is there. If
+// that is none at all, and nothing is recorded either, another tool has made its
+// table and gone no further.
+func (f *finder) byStructure(ctx context.Context, unrecorded bool) (*legacy, error) {
 	names, err := f.ask(ctx, namesQuery)
 	if err == nil {
 		err = names[0].Err
 	}
 	if err != nil {
 		return nil, err
+	}
+	mine := joinNames(names[0].Rows, f.ignore)
+	if mine == "" && unrecorded {
+		return &legacy{from: "its structure"}, nil
 	}
 	r := replayOf(f.set)
 	steps, err := r.after(ctx)
@@ -252,7 +258,6 @@ func (f *finder) byStructure(ctx context.Context) (*legacy, error) {
 	if err != nil {
 		return nil, err
 	}
-	mine := joinNames(names[0].Rows, f.ignore)
 	var equal []int
 	for i := range steps {
 		if joinNames(steps[i].names, f.ignore) != mine {

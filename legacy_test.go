@@ -173,3 +173,29 @@ func TestStructureWithoutTheToolsTable(t *testing.T) {
 	change(t, path, "CREATE TABLE schema_version (version INTEGER); INSERT INTO schema_version VALUES (7); CREATE TABLE other (x)")
 	wantError(t, with(t, path, set), migratingsqlite.ErrUnknownSchema, "(table schema_version) records 7, which is none of the program's migrations")
 }
+
+// What other programs keep in the file is no part of its structure, and a tool
+// may have made its table and nothing else.
+func TestTablesThatAreNotThePrograms(t *testing.T) {
+	const (
+		goose   = "CREATE TABLE goose_db_version (id INTEGER PRIMARY KEY AUTOINCREMENT, version_id INTEGER NOT NULL, is_applied INTEGER NOT NULL, tstamp TIMESTAMP DEFAULT (datetime('now'))); INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, 1);"
+		migrate = "CREATE TABLE schema_migrations (version uint64,dirty bool); CREATE UNIQUE INDEX version_unique ON schema_migrations (version);"
+		bun     = "CREATE TABLE bun_migrations (id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, name VARCHAR, group_id INTEGER, migrated_at TIMESTAMP NOT NULL DEFAULT current_timestamp); CREATE TABLE bun_migration_locks (id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, table_name VARCHAR, UNIQUE (table_name));"
+		d1      = "CREATE TABLE _cf_METADATA (key INTEGER PRIMARY KEY, value BLOB); INSERT INTO _cf_METADATA VALUES (2, 4);"
+		stream  = "CREATE TABLE _litestream_seq (id INTEGER PRIMARY KEY, seq INTEGER); CREATE TABLE _litestream_lock (id INTEGER);"
+	)
+	set := app(t, "0001_notes.sql", notes1, "0002_kind.sql", notes2, "0003_index.sql", notes4)
+	for name, other := range map[string]string{"goose": goose, "golang-migrate": migrate, "bun": bun, "D1": d1, "Litestream": stream} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "app.db")
+			change(t, path, other)
+			must(t, with(t, path, set))
+			want(t, rows(t, path, history), []string{"app 1 notes applied", "app 2 kind applied", "app 3 index applied"})
+
+			path = filepath.Join(t.TempDir(), "app.db")
+			change(t, path, other+notes1+";"+notes2)
+			must(t, with(t, path, set))
+			want(t, rows(t, path, history), []string{"app 1 notes baseline", "app 2 kind baseline", "app 3 index applied"})
+		})
+	}
+}

@@ -56,7 +56,7 @@ const namesQuery = `SELECT type || ' ' || lower(name), tbl_name FROM main.sqlite
 func joinNames(rows [][]driver.Value, ignore []string) string {
 	var b strings.Builder
 	for _, row := range rows {
-		if !slices.ContainsFunc(ignore, func(i string) bool { return strings.EqualFold(i, text(row[1])) }) {
+		if !containsFold(ignore, text(row[1])) {
 			b.WriteString(text(row[0]) + "\n")
 		}
 	}
