@@ -50,9 +50,9 @@ func (r *run) inSteps(ctx context.Context) error {
 }
 
 // orLocked is ErrLocked if it was for a lock that a server did not answer in
-// time: then it answers those who only read.
+// time: then it answers those who only read. A migration may just take long.
 func (r *run) orLocked(ctx context.Context, err error) error {
-	if errors.Is(err, errNoAnswer) {
+	if errors.Is(err, errNoAnswer) && r.unsure == nil {
 		if _, other := r.read(ctx, stateQuery); other == nil {
 			return r.wait.locked(errNoAnswer)
 		}
