@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -141,26 +142,26 @@ func (f *finder) adopted(ctx context.Context, h *adopt.History, m *adopt.Mapping
 			l.refusals = append(l.refusals, refuse(ErrMissing, "the history of %s has %s, which is not among the program's migrations; put the file back as it was", h, quote(what)))
 		}
 	}
-	unseen := map[int64]bool{}
+	assumed, skipped := map[int64]bool{}, map[int64]bool{}
 	for _, a := range m.Applied {
 		l.applied[keyOf(a.Version, a.Name)] = true
 		if a.Assumed && a.Version > 0 {
-			unseen[a.Version] = true
+			assumed[a.Version] = true
 		}
 	}
 	for _, v := range m.Skipped {
-		unseen[v] = true
+		skipped[v] = true
 	}
-	if len(l.refusals) > 0 || len(unseen) == 0 {
+	if len(l.refusals) > 0 || len(assumed)+len(skipped) == 0 {
 		return l, nil
 	}
-	return l, f.check(ctx, h, l, unseen)
+	return l, f.check(ctx, h, l, assumed, skipped)
 }
 
 // check decides by the structure which of the migrations that a tool did not
 // record one by one are there. Where the structure cannot be told, since the
 // set does not build on an empty database, the tool is believed.
-func (f *finder) check(ctx context.Context, h *adopt.History, l *legacy, unseen map[int64]bool) error {
+func (f *finder) check(ctx context.Context, h *adopt.History, l *legacy, assumed, skipped map[int64]bool) error {
 	have, err := f.structure(ctx)
 	if err != nil {
 		return err
@@ -169,44 +170,93 @@ func (f *finder) check(ctx context.Context, h *adopt.History, l *legacy, unseen 
 	if err != nil {
 		return err
 	}
-	var lost []string
-	for i := range f.set.migrations {
-		m := &f.set.migrations[i]
-		if !unseen[m.Version] {
+	var first *schema.Schema // of the first guess that can be built
+	var believed map[key]bool
+	var tried [][]string
+	for _, present := range guesses {
+		applied := maps.Clone(l.applied)
+		var lost []string
+		for i := range f.set.migrations {
+			m := &f.set.migrations[i]
+			if !assumed[m.Version] && !skipped[m.Version] {
+				continue
+			}
+			is, err := m.isThere(there, skipped[m.Version], present)
+			if err != nil {
+				return err
+			}
+			if applied[keyOf(m.Version, m.Name)] = is; !is {
+				lost = append(lost, m.String())
+			}
+		}
+		if believed == nil {
+			believed = applied
+		}
+		if slices.ContainsFunc(tried, func(t []string) bool { return slices.Equal(t, lost) }) {
 			continue
 		}
-		absent, err := m.isAbsent(there)
-		if err != nil {
-			return err
+		tried = append(tried, lost)
+		want, err := replayOf(f.set).schemaOf(ctx, func(m *Migration) bool { return applied[keyOf(m.Version, m.Name)] }, f.ignore)
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
-		k := keyOf(m.Version, m.Name)
-		if l.applied[k] = !absent; absent {
-			lost = append(lost, m.String())
+		if err != nil || want == nil {
+			continue
+		}
+		equal := have.Equal(want)
+		if !equal {
+			if equal, err = f.evened(ctx, func(m *Migration) bool { return applied[keyOf(m.Version, m.Name)] }); err != nil {
+				return err
+			}
+		}
+		if equal {
+			if l.applied = applied; len(lost) > 0 {
+				l.from += ", which has skipped " + strings.Join(lost, ", ")
+			}
+			return nil
+		}
+		if first == nil {
+			first, believed = want, applied
 		}
 	}
-	want, err := replayOf(f.set).schemaOf(ctx, func(m *Migration) bool { return l.applied[keyOf(m.Version, m.Name)] }, f.ignore)
-	if err != nil || want == nil {
-		if _, all := replayOf(f.set).after(ctx); len(lost) > 0 && all == nil { // they only lack what was lost
-			l.refusals = append(l.refusals, refuse(ErrUnknownSchema, "by the history of %s it should be at version %d, but nothing is there of %s, which that builds on; put that right, or say with _migrate_baseline=N which version it is at",
-				h, l.newest(), strings.Join(lost, ", ")))
-		}
-		return ctx.Err()
-	}
-	equal := have.Equal(want)
-	if !equal {
-		if equal, err = f.evened(ctx, func(m *Migration) bool { return l.applied[keyOf(m.Version, m.Name)] }); err != nil {
-			return err
-		}
-	}
-	if !equal {
+	if l.applied = believed; first != nil {
 		l.refusals = append(l.refusals, refuse(ErrUnknownSchema, "by the history of %s it should be at version %d, but %s; put that right, or say with _migrate_baseline=N which version it is at",
-			h, l.newest(), differences(have, want)))
+			h, l.newest(), differences(have, first)))
 		return nil
 	}
-	if len(lost) > 0 {
-		l.from += ", which has skipped " + strings.Join(lost, ", ")
+	if _, err := replayOf(f.set).after(ctx); err == nil && len(tried) > 0 && len(tried[0]) > 0 { // they only lack what was lost
+		l.refusals = append(l.refusals, refuse(ErrUnknownSchema, "by the history of %s it should be at version %d, but nothing is there of %s, which that builds on; put that right, or say with _migrate_baseline=N which version it is at",
+			h, l.newest(), strings.Join(tried[0], ", ")))
 	}
-	return nil
+	return ctx.Err()
+}
+
+// guesses are ways to take what a script makes for a sign that it has run. The
+// structure says which one is right: a table that is rebuilt was there before, and
+// what a script made may have been dropped since.
+var guesses = []func(made []thing, there things) bool{
+	func(made []thing, there things) bool {
+		return slices.ContainsFunc(made, func(t thing) bool { return there[t] })
+	},
+	func(made []thing, there things) bool {
+		return !slices.ContainsFunc(made, func(t thing) bool { return !there[t] })
+	},
+	func([]thing, things) bool { return false },
+}
+
+// isThere reports whether the script has run, by a guess. One that makes nothing
+// cannot be told: then it is as the tool has it.
+func (m *Migration) isThere(there things, skipped bool, present func([]thing, things) bool) (bool, error) {
+	if m.File == "" {
+		return !skipped, nil
+	}
+	if err := m.read(); err != nil {
+		return false, err
+	}
+	if made := m.makes(); len(made) > 0 {
+		return present(made, there), nil
+	}
+	return !skipped, nil
 }
 
 func (l *legacy) newest() (v int64) {
@@ -216,19 +266,6 @@ func (l *legacy) newest() (v int64) {
 		}
 	}
 	return v
-}
-
-// isAbsent reports whether nothing of what the script makes is there. A script
-// that makes nothing cannot be told.
-func (m *Migration) isAbsent(there things) (bool, error) {
-	if m.File == "" {
-		return false, nil
-	}
-	if err := m.read(); err != nil {
-		return false, err
-	}
-	made := m.makes()
-	return len(made) > 0 && !slices.ContainsFunc(made, func(t thing) bool { return there[t] }), nil
 }
 
 // byStructure looks for the version that makes the structure that is there. If

@@ -1,6 +1,7 @@
 package migratingsqlite_test
 
 import (
+	"fmt"
 	"path/filepath"
 	"testing"
 
@@ -196,6 +197,42 @@ func TestTablesThatAreNotThePrograms(t *testing.T) {
 			change(t, path, other+notes1+";"+notes2)
 			must(t, with(t, path, set))
 			want(t, rows(t, path, history), []string{"app 1 notes baseline", "app 2 kind baseline", "app 3 index applied"})
+		})
+	}
+}
+
+// What Drizzle has passed over is not taken for applied: a table that is rebuilt
+// was there before, and of a change of rows there is no sign.
+func TestWhatDrizzlePassedOver(t *testing.T) {
+	const (
+		rebuild = "CREATE TABLE new_notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL, kind TEXT DEFAULT 'plain'); INSERT INTO new_notes (id, text) SELECT id, text FROM notes; DROP TABLE notes; ALTER TABLE new_notes RENAME TO notes;"
+		index   = "CREATE INDEX notes_kind ON notes (kind);"
+		other   = "CREATE TABLE other (x);"
+	)
+	journal := `{"version":"7","dialect":"sqlite","entries":[{"idx":0,"when":1700000000000,"tag":"0000_notes"},{"idx":1,"when":1600000000001,"tag":"0001_rebuild"},
+		{"idx":2,"when":1600000000002,"tag":"0002_rows"},{"idx":3,"when":1700000000003,"tag":"0003_other"}]}`
+	row := func(when int) string {
+		return fmt.Sprintf("INSERT INTO __drizzle_migrations (hash, created_at) VALUES ('', %d);", when)
+	}
+	for name, c := range map[string]struct {
+		second, legacy, passed string
+		want                   []string
+	}{
+		"a rebuild": {rebuild, row(1700000000000) + row(1700000000003) + notes1 + ";" + other, "0002_rebuild, 0003_rows",
+			[]string{"app 1 notes baseline", "app 2 rebuild applied", "app 3 rows applied", "app 4 other baseline"}},
+		"a rebuild and an index": {rebuild + index, row(1700000000000) + row(1700000000003) + notes1 + ";" + other, "0002_rebuild, 0003_rows",
+			[]string{"app 1 notes baseline", "app 2 rebuild applied", "app 3 rows applied", "app 4 other baseline"}},
+		"it is there nevertheless": {rebuild + index, row(1700000000000) + row(1700000000003) + notes1 + ";" + rebuild + index + other, "0003_rows",
+			[]string{"app 1 notes baseline", "app 2 rebuild baseline", "app 3 rows applied", "app 4 other baseline"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			set := app(t, "meta/_journal.json", journal, "0000_notes.sql", notes1, "0001_rebuild.sql", c.second, "0002_rows.sql", "UPDATE notes SET text = upper(text)", "0003_other.sql", other)
+			path := filepath.Join(t.TempDir(), "app.db")
+			change(t, path, "CREATE TABLE __drizzle_migrations (id SERIAL PRIMARY KEY, hash text NOT NULL, created_at numeric);"+c.legacy+"INSERT INTO notes (text) VALUES ('x')")
+			wantError(t, with(t, path, set), migratingsqlite.ErrOutOfOrder, c.passed+" is pending")
+			must(t, with(t, path+"?_migrate_out_of_order=true", set))
+			want(t, rows(t, path, history), c.want)
+			want(t, rows(t, path, "SELECT text, kind FROM notes"), []string{"X plain"})
 		})
 	}
 }

@@ -76,7 +76,7 @@ func SameStructure(t testing.TB, path, fresh string, ignore ...string) {
 	others := "'" + strings.Join(ignore, "', '") + "'"
 	for _, q := range []string{
 		"SELECT type, name, tbl_name FROM sqlite_master WHERE tbl_name NOT IN (" + others + ") ORDER BY 1, 2",
-		`SELECT m.name, c.name, c.type, c."notnull", c.dflt_value, c.pk, c.hidden FROM sqlite_master AS m, pragma_table_xinfo(m.name) AS c
+		`SELECT m.name, c.name, lower(c.type), c."notnull", c.dflt_value, c.pk, c.hidden FROM sqlite_master AS m, pragma_table_xinfo(m.name) AS c
 			WHERE m.type = 'table' AND m.name NOT IN (` + others + ") ORDER BY 1, 2",
 	} {
 		if got, want := Rows(t, path, q), Rows(t, fresh, q); got != want {
@@ -146,4 +146,34 @@ func ask(t testing.TB, db *sql.DB, query string) (list [][]any) {
 		t.Fatal(err)
 	}
 	return list
+}
+
+// A Snapshot is what the tables of a database hold.
+type Snapshot map[string]struct{ query, rows string }
+
+// Take reads every row of every table but some.
+func Take(t testing.TB, path string, ignore ...string) Snapshot {
+	t.Helper()
+	s := Snapshot{}
+	for _, line := range strings.Split(Rows(t, path, `SELECT m.name, group_concat('"' || c.name || '"' ORDER BY c.cid) FROM sqlite_master AS m, pragma_table_info(m.name) AS c
+		WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite%' GROUP BY m.name`), "\n") {
+		name, columns, _ := strings.Cut(line, "|")
+		if !slices.Contains(ignore, name) {
+			at := s[name]
+			at.query = "SELECT " + columns + ` FROM "` + name + `" ORDER BY 1, 2`
+			at.rows = Rows(t, path, at.query)
+			s[name] = at
+		}
+	}
+	return s
+}
+
+// Intact reports rows that are not as they were, in the columns that there were.
+func (s Snapshot) Intact(t testing.TB, path string) {
+	t.Helper()
+	for name, at := range s {
+		if got := Rows(t, path, at.query); got != at.rows {
+			t.Errorf("rows of %s: got\n%s\nthere were\n%s", name, got, at.rows)
+		}
+	}
 }

@@ -1,0 +1,2 @@
+ALTER TABLE `worktrees` ADD `start_command` text;--> statement-breakpoint
+ALTER TABLE `worktrees` ADD `app_url` text;
