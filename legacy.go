@@ -190,7 +190,7 @@ func (f *finder) check(ctx context.Context, h *adopt.History, l *legacy, unseen 
 		return nil
 	}
 	if len(lost) > 0 {
-		l.from += ", which has skipped " + strings.Join(lost, ", ")
+		l.from += ", but without " + strings.Join(lost, ", ")
 	}
 	return nil
 }
