@@ -211,7 +211,7 @@ func (f *finder) check(ctx context.Context, h *adopt.History, l *legacy, assumed
 		}
 		if equal {
 			if l.applied = applied; len(lost) > 0 {
-				l.from += ", which has skipped " + strings.Join(lost, ", ")
+				l.from += ", but without " + strings.Join(lost, ", ")
 			}
 			return nil
 		}

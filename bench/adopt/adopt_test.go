@@ -295,19 +295,20 @@ func TestBun(t *testing.T) {
 	if _, err := m.Migrate(ctx); err == nil {
 		t.Fatal("the third went well")
 	}
-	check(t, file, "", adopt.Bun, files(set), "20240131101500 20240201101500 refused 0") // locked
+	check(t, file, "", adopt.Bun, files(set), "20240131101500? 20240201101500? refused 0") // locked
 	if err := m.Unlock(ctx); err != nil {
 		t.Fatal(err)
 	}
-	check(t, file, "", adopt.Bun, files(set), "20240131101500 20240201101500")
+	check(t, file, "", adopt.Bun, files(set), "20240131101500? 20240201101500?")
 
 	// Without that option it writes the row first, and leaves it there when the
-	// migration fails. Nothing in the table tells it from one that went well.
+	// migration fails. Nothing in the table tells it from one that went well; that is
+	// why none of them is believed without a look at the structure.
 	m = bunmigrate.NewMigrator(m.DB(), migrations)
 	if _, err := m.Migrate(ctx); err == nil {
 		t.Fatal("the third went well")
 	}
-	check(t, file, "", adopt.Bun, files(set), "20240131101500 20240201101500 20240202101500")
+	check(t, file, "", adopt.Bun, files(set), "20240131101500? 20240201101500? 20240202101500?")
 }
 
 func TestGormigrate(t *testing.T) {

@@ -45,8 +45,8 @@ type Match struct {
 	Verified bool
 	// Assumed says that it follows from what the tool recorded, but is not
 	// recorded itself: the tool keeps no more than the newest version, or began
-	// at a baseline. Whether it is there is to be seen in the structure of the
-	// database.
+	// at a baseline; or that a record need not mean it. Whether it is there is to
+	// be seen in the structure of the database.
 	Assumed bool
 }
 
@@ -306,8 +306,25 @@ func (m *mapper) rows() {
 		m.dotted(rest)
 	}
 	m.checkpoints()
+	if h.Tool == Bun {
+		m.unsure()
+	}
 	if h.Tool == Handwritten {
 		m.gaps(undone)
+	}
+}
+
+// unsure follows Bun, which by default writes a migration's row before it runs it,
+// leaves the row when that fails, and passes over the migration from then on. What
+// functions did cannot be seen; they are believed, and so is all beside them.
+func (m *mapper) unsure() {
+	if slices.ContainsFunc(m.files, func(f File) bool { return f.Text == nil }) {
+		return
+	}
+	for _, a := range m.at {
+		if a != nil {
+			a.Assumed = true
+		}
 	}
 }
 
