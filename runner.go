@@ -26,6 +26,7 @@ type run struct {
 	tel    telemetry
 	plan   *plan         // the newest
 	began  time.Time     // of the last request, without what was waited for it, in a run of several transactions
+	lease  *lease        // nil before it was wanted
 	spared leaseStep     // whose lease had run out, but was not taken over at once
 	unsure *done         // the migration whose answer was lost
 	spent  time.Duration // waited before the run
@@ -202,7 +203,7 @@ func (r *run) write(ctx context.Context) error {
 		case r.config.mode == modeCheck:
 			return r.pendingError("_migrate=check forbids to apply that")
 		}
-		if r.plan.lease.left == 0 {
+		if !r.keptAwayBy(&r.plan.lease) {
 			if err := r.writeNow(ctx); !errors.Is(err, errHeld) && !errors.Is(err, errLost) {
 				return err
 			}
@@ -215,7 +216,7 @@ func (r *run) write(ctx context.Context) error {
 			case upToDate:
 				return errSuperseded
 			}
-			if held.left == 0 {
+			if !r.keptAwayBy(&held) {
 				break
 			}
 			if err := r.wait.wait(ctx, time.Now(), held.why()); err != nil {
@@ -226,6 +227,12 @@ func (r *run) write(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// keptAwayBy reports whether another run has the lease. Its own may have a number
+// that it does not know, after a request that it took for lost.
+func (r *run) keptAwayBy(l *leaseRow) bool {
+	return l.left > 0 && (r.lease == nil || l.token != r.lease.token)
 }
 
 func (r *run) writeNow(ctx context.Context) error {

@@ -17,7 +17,10 @@ import (
 // transaction for each migration, and more for those that say so. Every step
 // leaves the database such that the next run goes on from there.
 func (r *run) inSteps(ctx context.Context) error {
-	l := newLease()
+	if r.lease == nil {
+		r.lease = newLease()
+	}
+	l := r.lease
 	for {
 		err := r.take(ctx, l)
 		if err == nil {
