@@ -264,7 +264,7 @@ func TestProcessKilledBetweenSteps(t *testing.T) {
 	for _, journal := range journals {
 		for _, cache := range []string{"", "_pragma=cache_size(10)"} {
 			t.Run(journal.name+", "+cache, func(t *testing.T) {
-				n := rounds(t, 4, 1)
+				n := rounds(t, 3, 1)
 				dsn := func(s *site) string { return s.dsn(journal.params, cache, "_migrate_set=chain") }
 				whole := time.Hour
 				run := func(until float64) *site {
@@ -455,13 +455,8 @@ func TestProcessesWaitForAStatementLongerThanALease(t *testing.T) {
 	}
 }
 
-// leaseOf tells who has the lease: the owner, the step, and how many rows it has
-// come to.
-const leaseOf = "SELECT owner, step, rows_affected FROM migratingsqlite_lease"
-
-// closesHalfway ends an upgrade of the slow stairs in their batches, by closing
-// the database or in another way. The next open must not have to wait for the
-// lease, which lasts for ten seconds.
+// An upgrade is ended in its batches, by closing the database or in another way.
+// The next open does not have to wait for the lease, which lasts for ten seconds.
 func TestUpgradeInStepsIsClosed(t *testing.T) {
 	set := slowStairs.load(t)
 	for _, journal := range journals {
