@@ -176,10 +176,7 @@ func (c *Connector) Close() error {
 	for conn := c.spare(); conn != nil; conn = c.spare() {
 		errs = append(errs, conn.Close())
 	}
-	if closer, ok := c.base.(io.Closer); ok {
-		errs = append(errs, closer.Close())
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, closeAll(c.base))...)
 }
 
 // connect is the gate.

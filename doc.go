@@ -1,7 +1,8 @@
 // Package migratingsqlite is a database/sql driver that keeps the schema of an
-// SQLite database up to date. It wraps modernc.org/sqlite: the first connection
-// takes the write lock, applies the migrations that the program embeds, and
-// from then on the wrapped driver's own connections are handed out.
+// SQLite database up to date. It wraps modernc.org/sqlite, or libSQL (see below):
+// the first connection takes the write lock, applies the migrations that the
+// program embeds, and from then on the wrapped driver's own connections are
+// handed out.
 //
 //	//go:embed migrations
 //	var files embed.FS
@@ -11,9 +12,9 @@
 //	db, err := sql.Open("migratingsqlite", "file:app.db") // does no I/O
 //	rows, err := db.Query("SELECT …")                     // upgrades first, if needed
 //
-// An upgrade is one transaction: it happens whole or not at all, whatever is
-// killed when, and once, however many processes open the database at the same
-// time. Nothing ever needs manual repair.
+// An upgrade is one transaction, with the exceptions below: it happens whole or
+// not at all, whatever is killed when, and once, however many processes open the
+// database at the same time. Nothing ever needs manual repair.
 //
 // # Migrations
 //
@@ -33,8 +34,9 @@
 //
 // A script is plain SQL, split as SQLite splits it: triggers, quotes and
 // comments need no markers. It must not hold what cannot be in a transaction
-// (BEGIN, COMMIT, VACUUM, PRAGMA journal_mode and the like); that is refused
-// when it is loaded, like every script that is not well-formed.
+// (BEGIN, COMMIT, VACUUM, PRAGMA journal_mode and the like; but see the
+// directives); that is refused when it is loaded, like every script that is not
+// well-formed.
 //
 // Foreign keys are not enforced during an upgrade, so that the usual way to
 // rebuild a table (create, copy, drop, rename) loses no rows of other tables
@@ -57,12 +59,70 @@
 // else is breaking, and so is what depends on whether a table was there before
 // a CREATE TABLE IF NOT EXISTS.
 //
+//	-- migratingsqlite: no-transaction
+//
+// is for what cannot be in a transaction, such as VACUUM or PRAGMA journal_mode.
+// Statements that can be in one are, each in its own.
+//
+//	-- migratingsqlite: batch
+//
+// is for changing many rows without keeping other writers out: each statement is
+// repeated, in a short transaction of its own, until it changes no row. It must
+// have a LIMIT and leave out the rows that it has changed:
+//
+//	UPDATE notes SET title = trim(title)
+//	WHERE id IN (SELECT id FROM notes WHERE title <> trim(title) LIMIT 1000)
+//
+// # Other tools' folders
+//
+// The folders of goose, golang-migrate, dbmate, sql-migrate, Flyway, Atlas, sqlx,
+// refinery, diesel, Drizzle, Prisma, rusqlite_migration, Bun, D1 and Knex are read
+// as they are: their names, order, sections and directives. Whose a folder is, is
+// seen by its names, and where they do not tell, by its files; [Layout] says it
+// where that is not enough. A version is the number in a name. Of those that are
+// none, Flyway's 1.2.3 is 1002003000, an entry of Drizzle's journal is its idx + 1,
+// and a folder that counts from 0 counts from 1. BEGIN and COMMIT around a script
+// and PRAGMA foreign_keys are taken out of it: the upgrade does the same. What
+// cannot be read as it was meant (placeholders, variables of the environment,
+// migrations in other languages) is refused, with its place.
+//
+// # Several transactions
+//
+// An upgrade with a migration of the last two kinds, and every upgrade of a
+// libSQL server, is more than one transaction: one for each migration, or more.
+// It happens under a lease, a row of the database that others respect and that
+// lasts ten seconds unless it is renewed. Killed at any moment, it is taken over
+// and goes on where it stopped; no statement is done twice but those that cannot
+// be in a transaction. A failure leaves the migrations before it applied, and
+// the error says so. Programs that are running see the schema between two steps.
+//
+// # Databases that have tables and no history
+//
+// What another migration tool has recorded in its own table is taken over: the
+// migrations that it applied are not applied again, and its table is left as it
+// is. Checksums are compared where that tool has them. What it did not record
+// one by one, since it keeps only a number, must be seen in the structure of the
+// database. Without such a history the structure must be what the set makes of an
+// empty database after exactly one version. Everything else is refused with
+// [ErrUnknownSchema], which says what comes nearest and what differs.
+//
+//	-- migratingsqlite: unless column messages.content_type
+//
+// before a statement (also: table, index, view, trigger) skips it where the thing
+// is there already, so that one migration serves databases that differ.
+//
 // # DSN
 //
 // app.db, file:app.db?…, sqlite:app.db, sqlite3:app.db and :memory: name a
-// database. The wrapped driver's parameters (_pragma, _txlock, vfs, …) reach it
-// untouched. This driver's own are taken out; each has an [Option]. An unknown
-// one, or a bad value, is an error of [sql.Open].
+// database. libsql:app.db (a local file), libsql://host, https://host, http://host
+// (a server) and libsql://host?replica=app.db (an embedded replica of one) are for
+// libSQL, which has to be imported:
+//
+//	import _ "github.com/migratingsqlite/migratingsqlite/libsql"
+//
+// The wrapped driver's parameters (_pragma, _txlock, vfs, …) reach it untouched;
+// docs/libsql.md has those of libSQL. This driver's own are taken out; each has an
+// [Option]. An unknown one, or a bad value, is an error of [sql.Open].
 //
 //	_migrate               on (default): apply what is pending.
 //	                       check: never write; fail with ErrPending if anything
@@ -70,11 +130,15 @@
 //	                       off: hand connections through.
 //	_migrate_set           names of registered sets to apply, in this order,
 //	                       separated by commas. Needed if there are several.
+//	_migrate_layout        which tool's folders the sets are read from, where they
+//	                       do not tell; see [Layout].
 //	_migrate_to            stop at this version instead of the newest.
 //	_migrate_timeout       how long to wait for the lock; default 1m.
-//	_migrate_baseline      for a database with tables and no history: the
-//	                       version that it is at, or none. Without it, such a
-//	                       database is refused with ErrUnknownSchema.
+//	_migrate_baseline      for a database with tables and no history: auto
+//	                       (default) finds out what it has; the version that it
+//	                       is at; or none.
+//	_migrate_adopt_table   the table in which another tool recorded what it
+//	                       applied, where it is not called as that tool calls it.
 //	_migrate_newer         for a database with newer migrations than the
 //	                       program: compatible (default) works on if they all
 //	                       are; allow always; refuse never: ErrSchemaNewer.

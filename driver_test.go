@@ -131,25 +131,6 @@ func wantError(t testing.TB, err, kind error, words ...string) {
 
 const history = "SELECT set_name, version, name, status FROM migratingsqlite_history WHERE set_name <> 'migratingsqlite' ORDER BY set_name, version, name"
 
-func TestFirstConnectionUpgrades(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "app.db")
-	set := app(t,
-		"migrations/0001_users.sql", "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT);\nINSERT INTO users (name) VALUES ('ada'), ('bob');",
-		"migrations/0002_prefs.sql", "ALTER TABLE users ADD COLUMN prefs TEXT")
-	db := open(t, "file:"+path, migratingsqlite.WithSet(set))
-	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-		t.Fatal("opening touched the file")
-	}
-	var n int
-	must(t, db.QueryRow("SELECT count(prefs IS NULL) FROM users").Scan(&n))
-	want(t, n, 2)
-	want(t, rows(t, path, history), []string{"app 1 users applied", "app 2 prefs applied"})
-	want(t, rows(t, path, "SELECT set_name, version, digest FROM migratingsqlite_state WHERE set_name = 'app'"),
-		[]string{"app 2 " + set.Digest()})
-	want(t, rows(t, path, "SELECT checksum FROM migratingsqlite_history WHERE set_name = 'app' AND version = 2"),
-		[]string{set.Migrations()[1].Checksum})
-}
-
 // sql.Open is all that a program needs; see also example_test.go.
 func TestRegisteredSetsAreFoundByDSN(t *testing.T) {
 	migratingsqlite.Register("one", files("0001_a.sql", "CREATE TABLE a(x)"))
@@ -183,25 +164,6 @@ func TestEmptyDSN(t *testing.T) {
 	must(t, err)
 	defer db.Close()
 	wantError(t, db.Ping(), nil, "the DSN is empty")
-}
-
-func TestConnectionIsTheWrappedDriversOwn(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "app.db")
-	typeOf := func(db *sql.DB) (name string) {
-		c, err := db.Conn(context.Background())
-		must(t, err)
-		defer c.Close()
-		must(t, c.Raw(func(conn any) error { name = fmt.Sprintf("%T", conn); return nil }))
-		return name
-	}
-	set := app(t, "0001_a.sql", "CREATE TABLE a(x)")
-	db := open(t, path, migratingsqlite.WithSet(set))
-	bare := typeOf(plain(t, path))
-	for range 3 { // the one after the upgrade, the one that was probed, an ordinary one
-		want(t, typeOf(db), bare)
-		db.SetMaxIdleConns(-1)
-	}
-	want(t, typeOf(open(t, path, migratingsqlite.WithSet(set))), bare)
 }
 
 func TestOtelsqlOpensTheDriver(t *testing.T) {
@@ -278,141 +240,6 @@ func TestErrorAtThreeInTheMorning(t *testing.T) {
 		Line: 12, Column: 1, Statement: "ALTER TABLE users ADD COLUMN prefs TEXT;"})
 	want(t, rows(t, path, "SELECT version, status, error IS NULL FROM migratingsqlite_history WHERE set_name = 'app'"),
 		[]string{"6 applied 1", "7 failed 0"})
-}
-
-func TestRefusals(t *testing.T) {
-	one := []string{"0001_a.sql", "CREATE TABLE a(x)"}
-	three := append(slices.Clone(one), "0003_c.sql", "CREATE TABLE c(x)")
-	for _, test := range []struct {
-		name          string
-		first, second []string
-		opts          []migratingsqlite.Option
-		kind          error
-		words         []string
-	}{
-		{"edited", one, []string{"0001_a.sql", "CREATE TABLE a(x, y)"}, nil, migratingsqlite.ErrChanged,
-			[]string{"0001_a was edited after it had been applied", "unchanged, at version 1"}},
-		{"edited by a Windows checkout", []string{"0001_a.sql", "CREATE TABLE a(\nx)"}, []string{"0001_a.sql", "\uFEFFCREATE TABLE a(\r\nx)"}, nil, nil, nil},
-		{"renamed", one, []string{"0001_other_name.sql", "CREATE TABLE a(x)"}, nil, nil, nil},
-		{"missing", three, three[2:], nil, migratingsqlite.ErrMissing, []string{"0001_a", "unchanged, at version 3"}},
-		{"out of order", three, append(slices.Clone(three), "0002_b.sql", "CREATE TABLE b(x)"), nil, migratingsqlite.ErrOutOfOrder,
-			[]string{"0002_b is pending although version 3 is applied already", "_migrate_out_of_order=true"}},
-		{"out of order, allowed", three, append(slices.Clone(three), "0002_b.sql", "CREATE TABLE b(x)"),
-			[]migratingsqlite.Option{migratingsqlite.WithOutOfOrder(true)}, nil, nil},
-		{"newer, compatible", three, one, nil, nil, nil},
-		{"newer, compatible, refused", three, one, []migratingsqlite.Option{migratingsqlite.WithNewer("refuse")}, migratingsqlite.ErrSchemaNewer,
-			[]string{"at version 3", "knows versions up to 1"}},
-		{"newer, breaking", append(slices.Clone(one), "0002_b.sql", "DROP TABLE a"), one, nil, migratingsqlite.ErrSchemaNewer, []string{"0002_b"}},
-		{"newer, breaking, allowed", append(slices.Clone(one), "0002_b.sql", "DROP TABLE a"), one,
-			[]migratingsqlite.Option{migratingsqlite.WithNewer("allow")}, nil, nil},
-		{"newer, breaking, said to be compatible", append(slices.Clone(one), "0002_b.sql", "-- migratingsqlite: compatible\nDROP TABLE a"), one, nil, nil, nil},
-		{"newer, compatible, said to be breaking", append(slices.Clone(one), "0002_b.sql", "-- migratingsqlite: breaking\nCREATE TABLE b(x)"), one, nil,
-			migratingsqlite.ErrSchemaNewer, nil},
-		{"edited and out of order", three, []string{"0001_a.sql", "CREATE TABLE a(z)", "0002_b.sql", "CREATE TABLE b(x)", "0003_c.sql", "CREATE TABLE c(x)"}, nil,
-			migratingsqlite.ErrOutOfOrder, []string{"0001_a was edited", "; also, ", "0002_b is pending"}},
-		{"check, pending", one, three, []migratingsqlite.Option{migratingsqlite.WithMode("check")}, migratingsqlite.ErrPending,
-			[]string{"migration 0003_c is pending, and _migrate=check forbids", "unchanged, at version 1"}},
-		{"check, nothing pending", three, three, []migratingsqlite.Option{migratingsqlite.WithMode("check")}, nil, nil},
-		{"off", one, three, []migratingsqlite.Option{migratingsqlite.WithMode("off")}, nil, nil},
-		{"to an older version", three, three, []migratingsqlite.Option{migratingsqlite.WithTo(1)}, nil, nil},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "app.db")
-			must(t, with(t, path, app(t, test.first...)))
-			before := rows(t, path, "SELECT name, sql FROM sqlite_schema ORDER BY name")
-			err := with(t, path, app(t, test.second...), test.opts...)
-			if test.kind == nil {
-				must(t, err)
-				// It must stay so.
-				must(t, with(t, path, app(t, test.second...), test.opts...))
-				return
-			}
-			wantError(t, err, test.kind, test.words...)
-			want(t, rows(t, path, "SELECT name, sql FROM sqlite_schema ORDER BY name"), before)
-		})
-	}
-}
-
-func TestUnknownSchema(t *testing.T) {
-	set := app(t,
-		"0001_a.sql", "CREATE TABLE a(x)",
-		"0002_b.sql", "CREATE TABLE b(x)",
-		"0003_c.sql", "CREATE TABLE c(x)")
-	legacy := func(t *testing.T) string {
-		path := filepath.Join(t.TempDir(), "legacy.db")
-		_, err := plain(t, path).Exec("CREATE TABLE a(x); INSERT INTO a VALUES (1)")
-		must(t, err)
-		return path
-	}
-	path := legacy(t)
-	err := with(t, path, set)
-	wantError(t, err, migratingsqlite.ErrUnknownSchema, "tables (a)", "_migrate_baseline=N", "newest is 3", "_migrate_baseline=none", "the database is unchanged")
-	want(t, rows(t, path, "SELECT name FROM sqlite_schema"), []string{"a"})
-
-	must(t, with(t, path+"?_migrate_baseline=1", set))
-	want(t, rows(t, path, history), []string{"app 1 a baseline", "app 2 b applied", "app 3 c applied"})
-	want(t, rows(t, path, "SELECT x FROM a"), []string{"1"})
-	must(t, with(t, path, set)) // from now on it has a history
-
-	path = legacy(t)
-	wantError(t, with(t, path, set, migratingsqlite.WithBaseline("none")), nil, "table a already exists")
-	// The failed attempt is recorded, which does not make the tables known.
-	wantError(t, with(t, path, set), migratingsqlite.ErrUnknownSchema)
-	_, err = plain(t, path).Exec("DROP TABLE a")
-	must(t, err)
-	must(t, with(t, path, set))
-}
-
-func TestRepeatableMigrationsFollowTheirText(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "app.db")
-	set := func(column string, more ...string) *migratingsqlite.Set {
-		return app(t, append(more, "0001_a.sql", "CREATE TABLE a(x, y); INSERT INTO a VALUES (1, 2)",
-			"R__view.sql", "DROP VIEW IF EXISTS v; CREATE VIEW v AS SELECT "+column+" FROM a")...)
-	}
-	must(t, with(t, path, set("x")))
-	want(t, rows(t, path, "SELECT * FROM v"), []string{"1"})
-	must(t, with(t, path, set("y")))
-	want(t, rows(t, path, "SELECT * FROM v"), []string{"2"})
-	must(t, with(t, path, set("z", "0002_z.sql", "ALTER TABLE a ADD COLUMN z DEFAULT 3"))) // after the versioned ones
-	want(t, rows(t, path, "SELECT * FROM v"), []string{"3"})
-	want(t, rows(t, path, history), []string{"app 0 view applied", "app 1 a applied", "app 2 z applied"})
-	// An older program does not take a newer one's view back.
-	must(t, with(t, path, set("x")))
-	want(t, rows(t, path, "SELECT * FROM v"), []string{"3"})
-	// A repeatable migration that is gone leaves an up-to-date database.
-	must(t, with(t, path, app(t, "0001_a.sql", "CREATE TABLE a(x, y); INSERT INTO a VALUES (1, 2)", "0002_z.sql", "ALTER TABLE a ADD COLUMN z DEFAULT 3")))
-}
-
-func TestSeveralSetsInOneDatabase(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "app.db")
-	core := load(t, "core", files("0001_users.sql", "CREATE TABLE users(x)"))
-	plugin := load(t, "plugin", files("0001_notes.sql", "CREATE TABLE notes(x); INSERT INTO notes SELECT count(*) FROM users"))
-	must(t, with(t, path, core))
-	db := open(t, path, migratingsqlite.WithSet(core, plugin)) // a set may come later
-	must(t, db.Ping())
-	want(t, rows(t, path, history), []string{"core 1 users applied", "plugin 1 notes applied"})
-	// A failure in one undoes both, and says which set it was.
-	err := func() error {
-		core := load(t, "core", files("0001_users.sql", "CREATE TABLE users(x)", "0002_more.sql", "CREATE TABLE more(x)"))
-		plugin := load(t, "plugin", files("0001_notes.sql", "CREATE TABLE notes(changed)"))
-		db := open(t, path, migratingsqlite.WithSet(core, plugin))
-		return db.Ping()
-	}()
-	wantError(t, err, migratingsqlite.ErrChanged, "set plugin: migration 0001_notes was edited")
-	want(t, rows(t, path, "SELECT count(*) FROM sqlite_schema WHERE name = 'more'"), []string{"0"})
-}
-
-func TestToStopsAtAVersion(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "app.db")
-	set := app(t, "0001_a.sql", "CREATE TABLE a(x)", "0002_b.sql", "CREATE TABLE b(x)", "0003_c.sql", "CREATE TABLE c(x)", "R__v.sql", "CREATE VIEW v AS SELECT * FROM c")
-	must(t, with(t, path+"?_migrate_to=2", set))
-	want(t, rows(t, path, history), []string{"app 1 a applied", "app 2 b applied"})
-	must(t, with(t, path+"?_migrate_to=2&_migrate=check", set))
-	must(t, with(t, path, set))
-	must(t, with(t, path+"?_migrate_to=2", set)) // past it already: stays as it is
-	want(t, len(rows(t, path, history)), 4)
-	_, err := migratingsqlite.NewConnector(path+"?_migrate_to=9", migratingsqlite.WithSet(set))
-	wantError(t, err, nil, "_migrate_to=9", "set app has no such version; it has 3 versions from 1 to 3")
 }
 
 func TestCheckNeverCreatesAFile(t *testing.T) {
@@ -518,8 +345,10 @@ func TestMalformedSetsAreRefusedWhenTheyAreLoaded(t *testing.T) {
 		{"unknown directive", files("0001_a.sql", "-- migratingsqlite: compatibel\nSELECT 1"), nil, []string{"0001_a.sql:1:1", `"compatibel"; did you mean compatible?`}},
 		{"late directive", files("0001_a.sql", "SELECT 1;\n-- migratingsqlite: breaking\n"), nil, []string{"0001_a.sql:2:1", "before the first statement"}},
 		{"contradiction", files("0001_a.sql", "-- migratingsqlite: breaking\n-- migratingsqlite: compatible\nSELECT 1"), nil, []string{"0001_a.sql:2:1", "not both"}},
-		{"a goose file", files("0001_a.sql", "-- +goose Up\nCREATE TABLE a(x);\n-- +goose Down\nDROP TABLE a;\n"), nil,
+		{"a goose file", files("0001_a.sql", "-- +goose Up\nCREATE TABLE a(x);\n-- +goose Down\nDROP TABLE a;\n"), []migratingsqlite.SetOption{migratingsqlite.Layout("native")},
 			[]string{"0001_a.sql:1:1: this is a goose file (-- +goose Up)", "keep only the up section", ".down.sql"}},
+		{"a goose file among others", files("0001_a.sql", "-- +goose Up\nCREATE TABLE a(x);\n-- +goose Down\nDROP TABLE a;\n", "0002_b.sql", "SELECT 1"), nil,
+			[]string{"0001_a.sql:1:1: -- +goose Up", "of goose", "or native", "no such comment in 0002_b.sql"}},
 		{"a dbmate file", files("0001_a.sql", "CREATE TABLE a(x);\n  --migrate:down\nDROP TABLE a;"), nil, []string{"0001_a.sql:2:3: this is a dbmate file (-- migrate:down)"}},
 		{"an sql-migrate file", files("0001_a.up.sql", "SELECT 1", "0001_a.down.sql", "-- +migrate Down\n"), nil, []string{"0001_a.down.sql:1:1: this is a sql-migrate file"}},
 		{"two faults", files("0001_a.sql", "BEGIN", "0002_b.sql", "VACUUM"), nil, []string{"0001_a.sql:1:1", "0002_b.sql:1:1"}},
@@ -585,45 +414,6 @@ func TestNativeLayoutsMixInOneFolder(t *testing.T) {
 	want(t, rows(t, path, "SELECT metadata ->> 'metadata_yaml' FROM migratingsqlite_history WHERE version = 3"), []string{"author: ada"})
 }
 
-func TestGoMigrations(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "app.db")
-	up := func(ctx context.Context, tx migratingsqlite.Tx) error {
-		rows, err := tx.QueryContext(ctx, "SELECT id, name FROM users")
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		update, err := tx.PrepareContext(ctx, "UPDATE users SET name = ? WHERE id = ?")
-		if err != nil {
-			return err
-		}
-		defer update.Close()
-		for rows.Next() {
-			var id int
-			var name string
-			if err := rows.Scan(&id, &name); err != nil {
-				return err
-			}
-			if _, err := update.ExecContext(ctx, strings.ToUpper(name), id); err != nil {
-				return err
-			}
-		}
-		var n int
-		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM users").Scan(&n); err != nil || n != 2 {
-			return fmt.Errorf("%d users, %w", n, err)
-		}
-		return rows.Err()
-	}
-	set := load(t, "app", files(
-		"0001_users.sql", "CREATE TABLE users(id INTEGER PRIMARY KEY, name); INSERT INTO users (name) VALUES ('ada'), ('bob')",
-		"0003_more.sql", "INSERT INTO users (name) VALUES ('cid')",
-	), migratingsqlite.Func(2, "upper", up, nil))
-	must(t, with(t, path, set))
-	want(t, rows(t, path, "SELECT name FROM users ORDER BY id"), []string{"ADA", "BOB", "cid"})
-	want(t, rows(t, path, history), []string{"app 1 users applied", "app 2 upper applied", "app 3 more applied"})
-	want(t, rows(t, path, "SELECT checksum, compatible FROM migratingsqlite_history WHERE version = 2 AND set_name = 'app'"), []string{"func 0"})
-}
-
 func TestSetsAreIdentifiedByWhatTheyDo(t *testing.T) {
 	a := app(t, "0001_a.sql", "CREATE TABLE a(x)", "0002_b.sql", "CREATE TABLE b(x)")
 	same := app(t, "0001_renamed.sql", "\uFEFFCREATE TABLE a(x)", "2_b.sql", "CREATE TABLE b(x)")
@@ -639,18 +429,6 @@ func TestSetsAreIdentifiedByWhatTheyDo(t *testing.T) {
 			t.Error("two different sets have one digest")
 		}
 	}
-}
-
-func TestApplicationID(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "app.db")
-	set := app(t, "0001_a.sql", "CREATE TABLE a(x)")
-	must(t, with(t, path, set))
-	must(t, with(t, path+"?_migrate_app_id=0x4d534c31", set, migratingsqlite.WithAppID(1)))
-	want(t, rows(t, path, "PRAGMA application_id"), []string{fmt.Sprint(0x4d534c31)})
-	wantError(t, with(t, path, set, migratingsqlite.WithAppID(2)), migratingsqlite.ErrUnknownSchema, "0x4d534c31", "0x2", "another application")
-	fresh := filepath.Join(t.TempDir(), "new.db")
-	must(t, with(t, fresh, set, migratingsqlite.WithAppID(-5)))
-	want(t, rows(t, fresh, "PRAGMA application_id"), []string{"-5"})
 }
 
 // A migration that makes every table STRICT through writable_schema must not

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/migratingsqlite/migratingsqlite/internal/engine"
+	"github.com/migratingsqlite/migratingsqlite/internal/near"
+	"github.com/migratingsqlite/migratingsqlite/internal/source"
 )
 
 // The values of parameters that take one of a few words.
@@ -30,6 +32,7 @@ const (
 	traceStatements = "statements"
 	traceQueries    = "queries"
 
+	baselineAuto = "auto"
 	baselineNone = "none"
 )
 
@@ -53,12 +56,14 @@ type config struct {
 
 	mode       string
 	setNames   []string // as _migrate_set lists them
+	layout     string   // of the sets' folders; "": as they were registered or loaded
 	given      []*Set   // by WithSet, instead of the registered ones
 	sets       []*Set   // in the order in which they are applied
 	to         int64    // 0: the newest
 	timeout    time.Duration
 	baseline   string // "", baselineNone or a version
 	baselineAt int64  // that version
+	adoptTable string // of another tool's history; "" for the names that tools give it
 	newer      string
 	outOfOrder bool
 	trace      string
@@ -105,6 +110,13 @@ var parameters = map[string]parameter{
 			return nil
 		},
 	},
+	"_migrate_layout": {
+		set: func(c *config, v string) error {
+			c.layout = v
+			_, err := source.ByName(v)
+			return err
+		},
+	},
 	"_migrate_to": {
 		set: func(c *config, v string) (err error) {
 			c.to, err = parseVersion(v)
@@ -123,12 +135,21 @@ var parameters = map[string]parameter{
 	},
 	"_migrate_baseline": {
 		set: func(c *config, v string) (err error) {
-			if c.baseline = v; v == baselineNone {
+			if c.baseline = v; v == baselineNone || v == baselineAuto {
 				return nil
 			}
 			if c.baselineAt, err = parseVersion(v); err != nil {
-				return fmt.Errorf("wants none or a version above 0")
+				return fmt.Errorf("wants auto, none or a version above 0")
 			}
+			return nil
+		},
+	},
+	"_migrate_adopt_table": {
+		set: func(c *config, v string) error {
+			if v == "" {
+				return fmt.Errorf("wants the name of a table")
+			}
+			c.adoptTable = v
 			return nil
 		},
 	},
@@ -174,10 +195,10 @@ func parseVersion(v string) (int64, error) {
 func (c *config) setParameter(name, value string) error {
 	p, ok := parameters[name]
 	if !ok {
-		return fmt.Errorf("unknown parameter %s; did you mean %s?", quote(name), nearest(name, keys(parameters)))
+		return fmt.Errorf("unknown parameter %s; did you mean %s?", quote(name), near.Word(name, keys(parameters)))
 	}
 	if p.values != nil && !slices.Contains(p.values, value) {
-		return fmt.Errorf("%s=%s: wants one of %s; did you mean %s?", name, quote(value), strings.Join(p.values, ", "), nearest(value, p.values))
+		return fmt.Errorf("%s=%s: wants one of %s; did you mean %s?", name, quote(value), strings.Join(p.values, ", "), near.Word(value, p.values))
 	}
 	if err := p.set(c, value); err != nil {
 		return fmt.Errorf("%s=%s: %w", name, quote(value), err)
@@ -211,6 +232,10 @@ func WithSet(sets ...*Set) Option {
 	}
 }
 
+// WithLayout says which tool's folders the sets are read from; [Layout] has the
+// names. It is _migrate_layout in a DSN.
+func WithLayout(name string) Option { return option("_migrate_layout", name) }
+
 // WithTo stops at a version instead of the newest. A database that is past it
 // already stays as it is. It is _migrate_to in a DSN.
 func WithTo(version int64) Option { return option("_migrate_to", strconv.FormatInt(version, 10)) }
@@ -221,10 +246,16 @@ func WithTo(version int64) Option { return option("_migrate_to", strconv.FormatI
 func WithTimeout(d time.Duration) Option { return option("_migrate_timeout", d.String()) }
 
 // WithBaseline says what a database is that has tables and no history: a
-// version ("12": has all migrations up to 12) or "none" (has none of them).
-// Without it such a database is refused with [ErrUnknownSchema]. It is
-// _migrate_baseline in a DSN.
+// version ("12": has all migrations up to 12), "none" (has none of them) or
+// "auto" (the default: has what another tool has recorded in it, or else what
+// exactly one version makes of an empty database; otherwise it is refused with
+// [ErrUnknownSchema]). It is _migrate_baseline in a DSN.
 func WithBaseline(version string) Option { return option("_migrate_baseline", version) }
+
+// WithAdoptTable names the table in which another tool has recorded what it
+// applied, where it is not called as that tool calls it by default. It is
+// _migrate_adopt_table in a DSN.
+func WithAdoptTable(name string) Option { return option("_migrate_adopt_table", name) }
 
 // WithNewer says what to do with a database that has newer migrations than
 // the program: "compatible" (the default) works on if each of them is
@@ -305,8 +336,11 @@ func newConfig(dsn string, opts []Option) (*config, error) {
 func (c *config) findSets() (err error) {
 	if c.given != nil {
 		c.sets, err = chooseSets(c.setNames, c.given)
+		if err == nil && c.layout != "" {
+			c.sets, err = reloaded(c.sets, c.layout)
+		}
 	} else {
-		c.sets, err = registeredSets(c.setNames)
+		c.sets, err = registeredSets(c.setNames, c.layout)
 	}
 	if err != nil {
 		return err
@@ -576,35 +610,4 @@ func keys[V any](m map[string]V) []string {
 	}
 	slices.Sort(names)
 	return names
-}
-
-// nearest returns the word that takes the fewest edits to get to (the
-// Levenshtein distance).
-func nearest(word string, words []string) string {
-	best, bestDistance := "", math.MaxInt
-	if len(word) > 40 {
-		word = word[:40]
-	}
-	for _, w := range words {
-		row := make([]int, len(w)+1)
-		for j := range row {
-			row[j] = j
-		}
-		for i := range len(word) {
-			diagonal := row[0]
-			row[0] = i + 1
-			for j := range len(w) {
-				substitute := diagonal
-				if word[i] != w[j] {
-					substitute++
-				}
-				diagonal = row[j+1]
-				row[j+1] = min(substitute, row[j]+1, row[j+1]+1)
-			}
-		}
-		if row[len(w)] < bestDistance {
-			best, bestDistance = w, row[len(w)]
-		}
-	}
-	return best
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"modernc.org/sqlite"
@@ -73,12 +74,18 @@ func (e *MigrationError) Error() string {
 // Unwrap returns the cause.
 func (e *MigrationError) Unwrap() error { return e.Err }
 
-// causeText is an error's text without what SQLite's wrapper puts around every
-// message of the general code SQLITE_ERROR, and without a string that a syntax
-// error quotes: it is data, and errors end up in logs.
+// constraintForm is how modernc.org/sqlite says "UNIQUE constraint failed: t.x".
+var constraintForm = regexp.MustCompile(`(?s)^constraint failed: (.*) \(\d+\)$`)
+
+// causeText is an error's text without what modernc.org/sqlite puts around every
+// message of the codes SQLITE_ERROR and SQLITE_CONSTRAINT, and without a string
+// that a syntax error quotes: it is data, and errors end up in logs.
 func causeText(err error) string {
 	text := err.Error()
-	if sqliteCode(err) == sqliteError {
+	switch sqliteCode(err) {
+	case sqliteConstraint:
+		text = constraintForm.ReplaceAllString(text, "$1")
+	case sqliteError:
 		text = strings.TrimSuffix(strings.TrimPrefix(text, "SQL logic error: "), " (1)")
 		const syntax = `": syntax error`
 		if rest, ok := strings.CutPrefix(text, `near "'`); ok && strings.HasSuffix(rest, syntax) {
@@ -225,11 +232,6 @@ func readOnlyText(err error) string {
 		return "the folder of the database is read-only"
 	}
 	return "the database is read-only"
-}
-
-func isRefusal(err error) bool {
-	var r *refusal
-	return errors.As(err, &r)
 }
 
 // isBusy reports whether another connection is in the way, so that the same

@@ -169,21 +169,6 @@ func TestTableRebuildLosesNoChildRow(t *testing.T) {
 	})
 }
 
-func TestTableRebuildThatFailsHalfway(t *testing.T) {
-	for _, journal := range journals {
-		t.Run(journal.name, func(t *testing.T) {
-			params := "_pragma=foreign_keys(1)&" + journal.params
-			s := newSite(t)
-			s.works(s.open(params, steps(t, []string{family})), 1)
-			broken := s.open(params, steps(t, []string{family, strings.Replace(rebuildParent, "ALTER", "INSERT INTO nowhere VALUES (1);\nALTER", 1)}))
-			s.stays(func() {
-				failsIn(t, broken.Ping(), 2, "0002_step.sql:4:", "no such table: nowhere", "the database is unchanged, at version 1")
-			})
-			enforces(t, s.open(params, steps(t, []string{family, rebuildParent})))
-		})
-	}
-}
-
 func TestNewForeignKeyViolationRefusesTheCommit(t *testing.T) {
 	for _, params := range []string{"_pragma=foreign_keys(1)", "_pragma=foreign_keys(0)", "_pragma=foreign_keys(1)&_pragma=journal_mode(WAL)"} {
 		t.Run(params, func(t *testing.T) {
@@ -853,144 +838,6 @@ func TestCloseDuringAnUpgrade(t *testing.T) {
 	}
 }
 
-func TestMisbehavingFunction(t *testing.T) {
-	const insert = "INSERT INTO child (id, parent_id) VALUES (100, 1)"
-	const clash = "INSERT OR ROLLBACK INTO parent (id, name) VALUES (1, 'again')"
-	for _, c := range []struct {
-		name  string
-		f     migratingsqlite.MigrateFunc
-		words []string
-	}{
-		{"panic", func(ctx context.Context, tx migratingsqlite.Tx) error {
-			tx.ExecContext(ctx, insert)
-			panic("at the disco")
-		}, []string{"panic: at the disco", "failure_test.go"}},
-		{"panic with an error", func(ctx context.Context, tx migratingsqlite.Tx) error {
-			var m map[string]int
-			//lint:ignore SA5000 it is to panic
-			m["x"] = 1
-			return nil
-		}, []string{"assignment to entry in nil map"}},
-		{"Goexit", func(ctx context.Context, tx migratingsqlite.Tx) error {
-			tx.ExecContext(ctx, insert)
-			runtime.Goexit()
-			return nil
-		}, []string{"Goexit"}},
-		{"COMMIT", func(ctx context.Context, tx migratingsqlite.Tx) error {
-			tx.ExecContext(ctx, insert)
-			tx.ExecContext(ctx, "COMMIT")
-			return nil
-		}, []string{"COMMIT does not belong in a migration"}},
-		{"COMMIT behind other statements", func(ctx context.Context, tx migratingsqlite.Tx) error {
-			tx.ExecContext(ctx, insert+"; /* */ end transaction; BEGIN")
-			return nil
-		}, []string{"does not belong in a migration"}},
-		{"COMMIT as a query", func(ctx context.Context, tx migratingsqlite.Tx) error {
-			tx.ExecContext(ctx, insert)
-			if rows, err := tx.QueryContext(ctx, "COMMIT"); err == nil {
-				rows.Close()
-			}
-			return nil
-		}, []string{"COMMIT does not belong in a migration"}},
-		{"COMMIT as a row", func(ctx context.Context, tx migratingsqlite.Tx) error {
-			tx.ExecContext(ctx, insert)
-			return tx.QueryRowContext(ctx, "COMMIT").Err()
-		}, []string{"COMMIT does not belong in a migration"}},
-		{"COMMIT prepared", func(ctx context.Context, tx migratingsqlite.Tx) error {
-			tx.ExecContext(ctx, insert)
-			if stmt, err := tx.PrepareContext(ctx, "COMMIT"); err == nil {
-				stmt.Exec()
-			}
-			return nil
-		}, []string{"COMMIT does not belong in a migration"}},
-		{"RELEASE of what holds it", func(ctx context.Context, tx migratingsqlite.Tx) error {
-			tx.ExecContext(ctx, insert)
-			tx.ExecContext(ctx, "RELEASE migratingsqlite_func")
-			return nil
-		}, nil},
-		{"ignored ROLLBACK", func(ctx context.Context, tx migratingsqlite.Tx) error {
-			tx.ExecContext(ctx, clash)
-			tx.ExecContext(ctx, insert)
-			return nil
-		}, []string{"rolled the transaction back", "UNIQUE constraint failed: parent.id"}},
-		{"ignored ROLLBACK of a query", func(ctx context.Context, tx migratingsqlite.Tx) error {
-			if rows, err := tx.QueryContext(ctx, clash+" RETURNING id"); err == nil {
-				for rows.Next() {
-				}
-				rows.Close()
-			}
-			tx.ExecContext(ctx, insert)
-			return nil
-		}, []string{"rolled the transaction back", "UNIQUE constraint failed: parent.id"}},
-		{"ignored ROLLBACK of a row", func(ctx context.Context, tx migratingsqlite.Tx) error {
-			var id int
-			tx.QueryRowContext(ctx, clash+" RETURNING id").Scan(&id)
-			tx.ExecContext(ctx, insert)
-			return nil
-		}, []string{"rolled the transaction back", "UNIQUE constraint failed: parent.id"}},
-		{"ignored ROLLBACK of a prepared statement", func(ctx context.Context, tx migratingsqlite.Tx) error {
-			stmt, err := tx.PrepareContext(ctx, clash)
-			if err != nil {
-				return err
-			}
-			defer stmt.Close()
-			stmt.ExecContext(ctx)
-			tx.ExecContext(ctx, insert)
-			return nil
-		}, []string{"rolled"}},
-		{"ROLLBACK and on in prepared statements", func(ctx context.Context, tx migratingsqlite.Tx) error {
-			first, err := tx.PrepareContext(ctx, clash)
-			if err != nil {
-				return err
-			}
-			defer first.Close()
-			second, err := tx.PrepareContext(ctx, insert)
-			if err != nil {
-				return err
-			}
-			defer second.Close()
-			first.ExecContext(ctx)
-			second.ExecContext(ctx)
-			return nil
-		}, []string{"rolled"}},
-		{"ignored ROLLBACK of a trigger", func(ctx context.Context, tx migratingsqlite.Tx) error {
-			tx.ExecContext(ctx, "CREATE TRIGGER no BEFORE DELETE ON child BEGIN SELECT RAISE(ROLLBACK, 'not with me'); END")
-			tx.ExecContext(ctx, "DELETE FROM child")
-			tx.ExecContext(ctx, insert)
-			return nil
-		}, []string{"rolled the transaction back", "not with me"}},
-		{"write interrupted by a deadline of its own", func(ctx context.Context, tx migratingsqlite.Tx) error {
-			short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
-			defer cancel()
-			tx.ExecContext(short, "INSERT INTO parent (name) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT i FROM n LIMIT 100000000")
-			tx.ExecContext(ctx, insert)
-			return nil
-		}, []string{"rolled the transaction back"}},
-		{"prepared write interrupted by a deadline of its own", func(ctx context.Context, tx migratingsqlite.Tx) error {
-			stmt, err := tx.PrepareContext(ctx, "INSERT INTO parent (name) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT i FROM n LIMIT 100000000")
-			if err != nil {
-				return err
-			}
-			defer stmt.Close()
-			short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
-			defer cancel()
-			stmt.ExecContext(short)
-			tx.ExecContext(ctx, insert)
-			return nil
-		}, []string{"rolled"}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			s := newSite(t)
-			s.works(s.open("", steps(t, []string{family})), 1)
-			db := s.open("", steps(t, []string{family}, migratingsqlite.Func(2, "misbehave", c.f, nil)))
-			s.stays(func() {
-				failsIn(t, db.Ping(), 2, append(c.words, "0002_misbehave", "unchanged, at version 1")...)
-			})
-			s.works(s.open("", steps(t, []string{family}, migratingsqlite.Func(2, "behave", func(context.Context, migratingsqlite.Tx) error { return nil }, nil))), 2)
-		})
-	}
-}
-
 func TestFunctionThatLeavesRowsOpen(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -1036,39 +883,6 @@ func TestFunctionThatLeavesRowsOpen(t *testing.T) {
 			db.Close()
 			settles(t, before, runtime.NumGoroutine)
 		})
-	}
-}
-
-func TestFunctionThatKeepsItsTransaction(t *testing.T) {
-	var kept migratingsqlite.Tx
-	var keptCtx context.Context
-	var during error
-	set := steps(t, []string{family}, migratingsqlite.Func(2, "keep", func(ctx context.Context, tx migratingsqlite.Tx) error {
-		kept, keptCtx = tx, ctx
-		return nil
-	}, nil), migratingsqlite.Func(3, "use", func(ctx context.Context, tx migratingsqlite.Tx) error {
-		_, during = kept.ExecContext(ctx, "DELETE FROM child")
-		return nil
-	}, nil))
-	s := newSite(t)
-	db := s.open("", set)
-	s.works(db, 3)
-	fails(t, during, nil, "has ended")
-	if keptCtx.Err() == nil {
-		t.Error("the context of the migration goes on")
-	}
-	ctx := context.Background()
-	_, err := kept.ExecContext(ctx, "DELETE FROM child")
-	fails(t, err, nil, "has ended")
-	_, err = kept.QueryContext(ctx, "DELETE FROM child RETURNING id")
-	fails(t, err, nil, "has ended")
-	_, err = kept.PrepareContext(ctx, "DELETE FROM child")
-	fails(t, err, nil, "has ended")
-	if err := kept.QueryRowContext(ctx, "DELETE FROM child RETURNING id").Err(); err == nil {
-		t.Error("QueryRowContext works on")
-	}
-	if got := s.look("SELECT count(*) FROM child"); got != "5" {
-		t.Errorf("%s children are left of 5", got)
 	}
 }
 

@@ -136,9 +136,13 @@ func (g *guard) do(ctx context.Context, f func(context.Context) error) error {
 		return err
 	}
 	// BEGIN fails inside a transaction. If it does not, there was none left.
-	if g.exec("BEGIN") == nil {
+	switch begun := g.exec("BEGIN"); {
+	case begun == nil:
 		g.exec("ROLLBACK")
 		g.broken = fmt.Errorf("SQLite rolled the transaction back: %w", err)
+		return g.broken
+	case errors.Is(begun, driver.ErrBadConn): // libSQL, after a context has ended
+		g.broken = fmt.Errorf("the connection is lost, and the transaction with it: %w", err)
 		return g.broken
 	}
 	return err

@@ -203,6 +203,7 @@ type books struct {
 	others  []string          // tables and views that are not migratingsqlite's
 	appID   int32
 	lease   leaseRow
+	legacy  *legacy // of a database that has no history; nil where it was not looked for
 }
 
 // known returns the sets, but for the driver's own, that there is a history of.
@@ -219,7 +220,7 @@ func (b *books) known() (sets []string) {
 // database that has no such table.
 var booksQueries = []string{
 	"SELECT name FROM main.sqlite_master WHERE type IN ('table', 'view') AND name NOT GLOB 'sqlite_*' ORDER BY name",
-	"PRAGMA application_id",
+	"SELECT application_id FROM pragma_application_id", // which a token for reading allows
 	`SELECT set_name, version, name, checksum, status, compatible, applied_at, duration_ms, coalesce(error, '')
 		FROM main.migratingsqlite_history ORDER BY set_name, version, name`,
 	stateQuery,
@@ -380,6 +381,7 @@ ON CONFLICT (set_name) DO UPDATE SET version = excluded.version, digest = exclud
 // already there.
 type done struct {
 	set        string
+	from       string // of a baseline: what said that it is there
 	migration  *Migration
 	status     string
 	err        error
@@ -415,7 +417,7 @@ const durationAt = 6
 // row returns the arguments of writeRecord.
 func (d *done) row() []any {
 	m, w := d.migration, writer()
-	about := metadata{File: m.File, Statements: d.statements, Rows: d.rows, App: w.app}
+	about := metadata{From: d.from, File: m.File, Statements: d.statements, Rows: d.rows, App: w.app}
 	var down any
 	if m.scripts != nil {
 		about.YAML = m.scripts.metadata
@@ -441,6 +443,7 @@ func (d *done) row() []any {
 
 // metadata is the JSON object in migratingsqlite_history.metadata.
 type metadata struct {
+	From       string `json:"from,omitempty"` // of a baseline
 	File       string `json:"file,omitempty"`
 	Statements int    `json:"statements,omitempty"`
 	Rows       int64  `json:"rows_affected,omitempty"`

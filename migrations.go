@@ -1,6 +1,7 @@
 package migratingsqlite
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -17,6 +18,7 @@ import (
 	"sync/atomic"
 	"unsafe"
 
+	"github.com/migratingsqlite/migratingsqlite/internal/near"
 	"github.com/migratingsqlite/migratingsqlite/internal/script"
 	"github.com/migratingsqlite/migratingsqlite/internal/source"
 )
@@ -27,8 +29,15 @@ import (
 // number of goroutines.
 type Set struct {
 	name       string
-	migrations []Migration // by version, then the repeatable ones by name
-	digest     string      // of all of them
+	dir        string
+	layout     *source.Layout // of that folder; nil without one
+	paired     bool           // every file says which direction it is
+	migrations []Migration    // by version, then the repeatable ones by name
+	digest     string         // of all of them
+
+	// What it was loaded from, to load it by another layout.
+	fsys fs.FS
+	opts []SetOption
 }
 
 // A Migration is one step of a [Set].
@@ -42,13 +51,16 @@ type Migration struct {
 	// File is the script's path in the set's file system, "" for a [Func].
 	File string
 	// Checksum is "sha256:" and the hexadecimal SHA-256 of the script, without
-	// a byte order mark and with CRLF as LF; "func" for a [Func].
+	// a byte order mark and with CRLF as LF; "func" for a [Func]. Of a file with
+	// both directions ([Layout] "goose", "dbmate", "sql-migrate") the script is the
+	// up section.
 	Checksum string
 
 	fsys             fs.FS // of the files
 	downFile         string
 	metadataFile     string
-	scripts          *scripts // once they are needed
+	foreign          *source.Foreign // what another tool's layout says of it; nil in the native ones
+	scripts          *scripts        // once they are needed
 	upFunc, downFunc MigrateFunc
 	compatible       verdict
 	manner           manner
@@ -119,6 +131,7 @@ func (m *Migration) read() error {
 		return nil
 	}
 	var s scripts
+	var now string
 	var buf []byte
 	for _, f := range []struct {
 		name string
@@ -131,9 +144,19 @@ func (m *Migration) read() error {
 		if err != nil {
 			return err
 		}
+		if m.foreign != nil {
+			read := m.foreign.Script(text, f.text == &s.down)
+			if text = read.Text; f.text == &s.up {
+				now = hexSum(read.Sum)
+			} else {
+				text = bytes.TrimSpace(text) // nobody asks for a place in it
+			}
+		} else if f.text == &s.up {
+			now = checksum(text)
+		}
 		*f.text = string(text)
 	}
-	if now := checksum([]byte(s.up)); now != m.Checksum {
+	if now != m.Checksum {
 		return fmt.Errorf("%s was edited while the program runs: its checksum is %s and was %s; start the program again", m.File, short(now), short(m.Checksum))
 	}
 	m.scripts = &s
@@ -162,7 +185,12 @@ type SetOption func(*setConfig) error
 type setConfig struct {
 	dir    string
 	hasDir bool
+	layout *source.Layout // nil: whatever the folder looks like
 	funcs  []Migration
+}
+
+func (c *setConfig) hasFunc(version int64) bool {
+	return slices.ContainsFunc(c.funcs, func(f Migration) bool { return f.Version == version })
 }
 
 // Dir names the folder in the file system that holds the migrations. Without
@@ -174,6 +202,19 @@ func Dir(path string) SetOption {
 		}
 		c.dir, c.hasDir = path, true
 		return nil
+	}
+}
+
+// Layout says which tool's folder it is that holds the migrations: "native",
+// "goose", "golang-migrate", "dbmate", "sql-migrate", "flyway", "atlas", "sqlx",
+// "refinery", "diesel", "drizzle", "prisma", "rusqlite_migration", "bun", "d1" or
+// "knex". Without it the folder's names tell, and where they do not, its files;
+// what remains open is an error that lists the candidates. It is _migrate_layout
+// in a DSN.
+func Layout(name string) SetOption {
+	return func(c *setConfig) (err error) {
+		c.layout, err = source.ByName(name)
+		return err
 	}
 }
 
@@ -219,29 +260,79 @@ func load(name string, fsys fs.FS, opts ...SetOption) (*Set, error) {
 			return nil, malformedSet(name, err)
 		}
 	}
-	s := &Set{name: name}
-	if fsys != nil {
-		if err := s.listFiles(fsys, c); err != nil {
-			return nil, malformedSet(name, err)
+	s := &Set{name: name, fsys: fsys, opts: opts}
+	looks, err := s.load(c)
+	if c.layout != nil || s.layout != source.Native {
+		return s.orMalformed(err)
+	}
+	// The names are native, which those of other tools can be as well.
+	switch {
+	case looks == marked:
+		layout, markedErr := source.Marked(fsys, s.dir)
+		if markedErr != nil {
+			return nil, malformedSet(name, markedErr)
+		}
+		if layout != nil {
+			c.layout = layout
+			_, err = s.load(c)
+		}
+	case looks == likeSqlx:
+		return s.otherwise("sqlx", c, err)
+	case err != nil && s.paired: // golang-migrate lets a script begin and commit a transaction
+		return s.otherwise("golang-migrate", c, err)
+	}
+	return s.orMalformed(err)
+}
+
+// otherwise loads a set by another layout. Where that is no better, the error is
+// that of the first.
+func (s *Set) otherwise(layout string, c setConfig, err error) (*Set, error) {
+	c.layout, _ = source.ByName(layout)
+	t := &Set{name: s.name, fsys: s.fsys, opts: s.opts}
+	if _, otherErr := t.load(c); otherErr == nil {
+		return t, nil
+	}
+	return s.orMalformed(err)
+}
+
+func (s *Set) orMalformed(err error) (*Set, error) {
+	if err != nil {
+		return nil, malformedSet(s.name, err)
+	}
+	return s, nil
+}
+
+// look is what in a script speaks for another layout than its own.
+type look int32
+
+const (
+	native   look = iota
+	likeSqlx      // it begins with sqlx's directive
+	marked        // it has goose's markers, or dbmate's, or sql-migrate's
+)
+
+// load lists and checks the migrations.
+func (s *Set) load(c setConfig) (look, error) {
+	if s.fsys != nil {
+		if err := s.listFiles(c); err != nil {
+			return native, err
 		}
 	}
 	if err := s.addFuncs(c.funcs); err != nil {
-		return nil, malformedSet(name, err)
+		return native, err
 	}
 	if len(s.migrations) == 0 {
-		return nil, malformedSet(name, errors.New("it has no migrations"))
+		return native, errors.New("it has no migrations")
 	}
 	errs := make([]error, len(s.migrations))
+	looks := make([]look, len(s.migrations))
 	inParallel(len(s.migrations), func(i int, buf *[]byte) {
 		if m := &s.migrations[i]; m.upFunc == nil {
-			errs[i] = s.check(m, buf)
+			looks[i], errs[i] = s.check(m, buf)
 		}
 	})
-	if err := errors.Join(errs...); err != nil {
-		return nil, malformedSet(name, err)
-	}
 	s.digest = digest(s.migrations)
-	return s, nil
+	return slices.Max(looks), errors.Join(errs...)
 }
 
 // inParallel calls f with 0 to n-1, on all processors where there is enough to
@@ -266,10 +357,9 @@ func inParallel(n int, f func(i int, buf *[]byte)) {
 	helpers.Wait()
 }
 
-func (s *Set) listFiles(fsys fs.FS, c setConfig) (err error) {
-	dir := c.dir
-	if !c.hasDir {
-		dir, err = source.Find(fsys)
+func (s *Set) listFiles(c setConfig) (err error) {
+	if s.dir = c.dir; !c.hasDir {
+		s.dir, err = source.Find(s.fsys, c.layout)
 		if errors.Is(err, source.ErrNone) && len(c.funcs) > 0 {
 			return nil // there may be files later
 		}
@@ -277,14 +367,15 @@ func (s *Set) listFiles(fsys fs.FS, c setConfig) (err error) {
 			return err
 		}
 	}
-	found, err := source.List(fsys, dir)
+	found, err := source.List(s.fsys, s.dir, c.layout, c.hasFunc)
 	if err != nil {
 		return err
 	}
-	s.migrations = make([]Migration, len(found), len(found)+len(c.funcs))
-	for i, f := range found {
+	s.layout, s.paired = found.Layout, found.Paired
+	s.migrations = make([]Migration, len(found.Migrations), len(found.Migrations)+len(c.funcs))
+	for i, f := range found.Migrations {
 		s.migrations[i] = Migration{
-			Version: f.Version, Name: f.Name, fsys: fsys, File: f.Up, downFile: f.Down, metadataFile: f.Metadata,
+			Version: f.Version, Name: f.Name, fsys: s.fsys, File: f.Up, downFile: f.Down, metadataFile: f.Metadata, foreign: f.Foreign,
 		}
 	}
 	return nil
@@ -318,21 +409,22 @@ func (s *Set) addFuncs(funcs []Migration) error {
 // check reads a migration's files, refuses scripts that cannot do what they
 // say, and takes directives. It looks at every script at every start of a
 // program, so it hashes and scans it, and keeps nothing of it.
-func (s *Set) check(m *Migration, buf *[]byte) error {
-	text, err := source.Read(m.fsys, m.File, buf)
+func (s *Set) check(m *Migration, buf *[]byte) (look, error) {
+	up, err := s.checkScript(m, m.File, false, buf)
 	if err != nil {
-		return err
+		return native, err
 	}
-	m.Checksum = checksum(text)
-	found, faults := s.checkScript(m, m.File, text)
-	for _, d := range found {
+	m.Checksum, m.manner = up.checksum, up.manner
+	for _, d := range up.directives {
 		says, known := directives[d.Word]
 		var why error
 		switch {
-		case !d.Leading:
-			why = errors.New("a directive must come before the first statement")
+		case d.Word == directiveUnless:
+			_, why = parseThing(d.Args)
+		case !d.Leading && known:
+			why = errors.New("this directive must come before the first statement")
 		case !known:
-			why = fmt.Errorf("unknown directive %s; did you mean %s?", quote(d.Word), nearest(d.Word, keys(directives)))
+			why = fmt.Errorf("unknown directive %s; did you mean %s?", quote(d.Word), near.Word(d.Word, append(keys(directives), directiveUnless)))
 		case d.Args != "":
 			why = fmt.Errorf("the directive %s takes nothing after it", d.Word)
 		case m.compatible*says.compatible != 0 && m.compatible != says.compatible:
@@ -341,64 +433,108 @@ func (s *Set) check(m *Migration, buf *[]byte) error {
 			why = errors.New("a migration is no-transaction or batch, not both: a batch is many transactions")
 		}
 		if why != nil {
-			faults = append(faults, s.malformed(m, m.File, d.Line, d.Column, "", why))
+			up.faults = append(up.faults, s.malformed(m, m.File, d.Line, d.Column, "", why))
 			continue
 		}
 		m.compatible, m.manner = max(m.compatible, says.compatible), max(m.manner, says.manner)
 	}
-	err = inLineOrder(faults)
+	err = inLineOrder(up.faults)
 	if m.downFile == "" {
-		return err
+		return up.look, err
 	}
-	text, downErr := source.Read(m.fsys, m.downFile, buf)
+	down, downErr := s.checkScript(m, m.downFile, true, buf)
 	if downErr == nil {
-		_, faults = s.checkScript(m, m.downFile, text)
-		downErr = inLineOrder(faults)
+		downErr = inLineOrder(down.faults)
 	}
-	return errors.Join(err, downErr)
+	if m.foreign != nil && down.empty {
+		m.downFile = "" // there is no such section, or nothing in it
+	}
+	return max(up.look, down.look), errors.Join(err, downErr)
 }
 
 // maxFaults is how many a file is told of at once.
 const maxFaults = 10
 
-// checkScript returns what is wrong with a script, and its directives where it
-// can be scanned to its end.
-func (s *Set) checkScript(m *Migration, file string, text []byte) (_ []script.Directive, faults []*MigrationError) {
+// checked is what is known of a script that has been read and scanned.
+type checked struct {
+	checksum   string
+	manner     manner // that another tool's file asks for
+	empty      bool
+	look       look
+	directives []script.Directive // if it can be scanned to its end
+	faults     []*MigrationError
+}
+
+func (s *Set) checkScript(m *Migration, file string, down bool, buf *[]byte) (c checked, err error) {
+	text, err := source.Read(m.fsys, file, buf)
+	if err != nil {
+		return c, err
+	}
+	mayBeEmpty := false
+	if m.foreign == nil {
+		if !down {
+			c.checksum = checksum(text)
+		}
+		if bytes.HasPrefix(text, []byte("-- no-transaction")) {
+			c.look = likeSqlx
+		}
+	} else {
+		read := m.foreign.Script(text, down)
+		text, mayBeEmpty, c.checksum = read.Text, read.MayBeEmpty, hexSum(read.Sum)
+		if read.NoTransaction {
+			c.manner = noTransaction
+		}
+		for _, f := range read.Faults {
+			c.faults = append(c.faults, s.malformed(m, file, f.Line, f.Column, "", errors.New(f.Msg)))
+		}
+	}
 	refuse := func(line, column int, statement, why string) {
-		faults = append(faults, s.malformed(m, file, line, column, statement, errors.New(why)))
+		c.faults = append(c.faults, s.malformed(m, file, line, column, statement, errors.New(why)))
 	}
 	// No copy: what is kept of it, malformed clones.
 	sc := script.NewScanner(unsafe.String(unsafe.SliceData(text), len(text)))
-	empty, manner := true, inTransaction
-	for len(faults) < maxFaults {
+	c.empty = true
+	manner := c.manner
+	for len(c.faults) < maxFaults {
 		st, ok := sc.Next()
 		if !ok {
 			break
 		}
-		if empty {
-			empty = false
+		if c.empty {
+			c.empty = false
 			for _, d := range sc.Directives() {
 				manner = max(manner, directives[d.Word].manner)
 			}
 		}
 		if why := manner.refuses(st); why != "" {
+			if m.foreign == nil && foreignHabit(st) {
+				why += "; if this is another tool's folder, say whose with Layout"
+			}
 			refuse(st.Line, st.Column, st.Text, why)
 		}
 	}
 	mark := sc.Marker()
-	if mark.Tool != "" {
+	if mark.Tool != "" && (m.foreign == nil || m.foreign.Layout().Name != mark.Tool) {
+		c.look = marked
 		refuse(mark.Line, mark.Column, "", fmt.Sprintf("this is a %s file (%s): its markers are not read, and its down section would run too; "+
 			"keep only the up section, without markers, or split the file into .up.sql and .down.sql", mark.Tool, mark.Text))
 	}
 	if err := sc.Err(); err != nil {
 		at := err.(*script.Error)
 		refuse(at.Line, at.Column, "", at.Msg)
-		return nil, faults
+		return c, nil
 	}
-	if empty && mark.Tool == "" {
+	if c.empty && c.look != marked && !mayBeEmpty {
 		refuse(1, 1, "", "there is no statement in it")
 	}
-	return sc.Directives(), faults
+	c.directives = sc.Directives()
+	return c, nil
+}
+
+// foreignHabit reports whether a statement begins what the layouts of other tools
+// take out of a script.
+func foreignHabit(s script.Statement) bool {
+	return s.Kind == script.Begin || s.Kind == script.Pragma && s.Effect().Name == "foreign_keys"
 }
 
 // refuses says why a statement cannot do what it says, "" if it can.
@@ -443,6 +579,14 @@ func (s *Set) Name() string { return s.name }
 
 // Migrations returns the migrations in the order in which they are applied.
 func (s *Set) Migrations() []Migration { return slices.Clone(s.migrations) }
+
+// layoutName is the tool whose folder it is, "" for the native layouts.
+func (s *Set) layoutName() string {
+	if s.layout == nil || s.layout == source.Native {
+		return ""
+	}
+	return s.layout.Name
+}
 
 // Digest identifies what the set does: "sha256:" and a hexadecimal SHA-256
 // chained over the version and checksum of each migration in order. Names are
@@ -538,21 +682,33 @@ type registered struct {
 	fsys fs.FS
 	opts []SetOption
 
-	mu  sync.Mutex
-	set *Set // once it was loaded without an error
+	mu   sync.Mutex
+	sets map[string]*Set // by the layout that a DSN names; those that were loaded without an error
 }
 
-func (r *registered) load(name string) (*Set, error) {
+func (r *registered) load(name, layout string) (*Set, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.set == nil {
-		set, err := Load(name, r.fsys, r.opts...)
-		if err != nil {
-			return nil, err
-		}
-		r.set = set
+	if set := r.sets[layout]; set != nil {
+		return set, nil
 	}
-	return r.set, nil
+	set, err := Load(name, r.fsys, laidOut(r.opts, layout)...)
+	if err != nil {
+		return nil, err
+	}
+	if r.sets == nil {
+		r.sets = map[string]*Set{}
+	}
+	r.sets[layout] = set
+	return set, nil
+}
+
+// laidOut adds the layout that a DSN names, if it does.
+func laidOut(opts []SetOption, layout string) []SetOption {
+	if layout == "" {
+		return opts
+	}
+	return append(slices.Clip(opts), Layout(layout))
 }
 
 // Register makes the migrations in a file system, usually an [embed.FS],
@@ -572,7 +728,7 @@ func Register(name string, fsys fs.FS, opts ...SetOption) {
 }
 
 // registeredSets loads the named sets in that order, or the only one.
-func registeredSets(names []string) ([]*Set, error) {
+func registeredSets(names []string, layout string) ([]*Set, error) {
 	registry.mu.Lock()
 	all := keys(registry.sets)
 	if names == nil {
@@ -593,7 +749,7 @@ func registeredSets(names []string) ([]*Set, error) {
 
 	sets := make([]*Set, len(names))
 	for i, r := range chosen {
-		set, err := r.load(names[i])
+		set, err := r.load(names[i], layout)
 		if err != nil {
 			return nil, err
 		}
@@ -620,6 +776,23 @@ func chooseSets(names []string, given []*Set) ([]*Set, error) {
 		sets[i] = given[at]
 	}
 	return sets, nil
+}
+
+// reloaded loads sets that were given by WithSet once more, by the layout that a
+// DSN names.
+func reloaded(sets []*Set, layout string) ([]*Set, error) {
+	list := make([]*Set, len(sets))
+	for i, s := range sets {
+		if list[i] = s; s.fsys == nil || s.layout != nil && s.layout.Name == layout {
+			continue
+		}
+		set, err := Load(s.name, s.fsys, laidOut(s.opts, layout)...)
+		if err != nil {
+			return nil, err
+		}
+		list[i] = set
+	}
+	return list, nil
 }
 
 func noChoice(all []string) error {

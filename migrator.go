@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 )
 
@@ -14,8 +15,9 @@ import (
 // may be used from any number of goroutines.
 type Migrator struct {
 	config *config
-	gate   driver.Connector // for writing
-	look   driver.Connector // for reading: does not create the file
+	gate   driver.Connector   // for writing
+	look   driver.Connector   // for reading: does not create the file
+	bases  []driver.Connector // of both, unused
 }
 
 // NewMigrator checks a DSN and options like [NewConnector] does.
@@ -28,10 +30,11 @@ func NewMigrator(dsn string, opts ...Option) (*Migrator, error) {
 		return nil, fmt.Errorf("migratingsqlite: %s: a Migrator has nothing to do with _migrate=off", c.database)
 	}
 	m := &Migrator{config: c}
-	if _, m.gate, err = c.connectors(); err == nil {
+	m.bases = make([]driver.Connector, 2)
+	if m.bases[0], m.gate, err = c.connectors(); err == nil {
 		checking := *c
 		checking.mode = modeCheck
-		_, m.look, err = checking.connectors()
+		m.bases[1], m.look, err = checking.connectors()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("migratingsqlite: %s: %w", c.database, err)
@@ -193,8 +196,20 @@ func (m *Migrator) Up(ctx context.Context) (*Result, error) {
 	return result, nil
 }
 
-// Close is there for symmetry with what a later version may hold open.
-func (m *Migrator) Close() error { return nil }
+// Close releases what the calls have left open for the next one. Databases of
+// modernc.org/sqlite have no such thing.
+func (m *Migrator) Close() error { return closeAll(m.bases...) }
+
+// closeAll closes those connectors that can be closed.
+func closeAll(connectors ...driver.Connector) error {
+	var errs []error
+	for _, c := range connectors {
+		if closer, ok := c.(io.Closer); ok {
+			errs = append(errs, closer.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
 
 // plan reads the database; a missing file is an empty one.
 func (m *Migrator) plan(ctx context.Context) (p *plan, err error) {

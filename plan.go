@@ -22,10 +22,12 @@ type plan struct {
 // setPlan is the part of one set.
 type setPlan struct {
 	set        *Set
-	version    int64 // the newest that the database has
+	from       int64 // the newest version that the database had before the run
+	version    int64 // the newest that it has, of what is committed
 	target     []Migration
 	records    []record    // of this set, by version
 	baseline   []Migration // to be recorded as being there
+	legacy     string      // what says so
 	pending    []Migration // to be applied, in this order
 	repeatable []Migration // unchanged; a versioned one in pending may drop what they create
 	newer      []record    // current ones that the set does not know
@@ -79,6 +81,17 @@ func (p *plan) state(set string) string {
 	return "the database is unchanged"
 }
 
+// after takes over what an earlier plan of the same run has come to.
+func (p *plan) after(earlier *plan) *plan {
+	p.committed = earlier.committed
+	for i := range p.sets {
+		if p.committed {
+			p.sets[i].from = earlier.sets[i].from
+		}
+	}
+	return p
+}
+
 // halfDone says which migration was cut off.
 func (p *plan) halfDone() string {
 	half := p.lease.progress
@@ -121,8 +134,12 @@ func newPlan(c *config, b *books) *plan {
 	if err := p.checkAppID(c, b); err != nil {
 		refusals = append(refusals, err)
 	}
-	if p.known == nil && !p.empty && c.baseline == "" {
-		refusals = append(refusals, unknownSchema(c, b))
+	switch {
+	case p.known != nil || p.empty || c.baseline == baselineNone || c.baselineAt > 0:
+	case b.legacy == nil:
+		refusals = append(refusals, unknownSchema(c, b, ""))
+	default:
+		refusals = append(refusals, b.legacy.refusals...)
 	}
 	ownConfig, ownBooks := &config{newer: newerCompatible}, b
 	if !b.hasHistory || !b.hasState || !b.hasLease {
@@ -177,7 +194,9 @@ func (p *plan) checkAppID(c *config, b *books) error {
 	return refuse(ErrUnknownSchema, "its application_id is %#x, not %#x: it belongs to another application", uint32(b.appID), uint32(c.appID))
 }
 
-func unknownSchema(c *config, b *books) error {
+// unknownSchema refuses a database that has tables and no history. why says what
+// was found out about it.
+func unknownSchema(c *config, b *books, why string) error {
 	names := b.others
 	more := ""
 	if len(names) > 5 {
@@ -187,8 +206,8 @@ func unknownSchema(c *config, b *books) error {
 	if len(c.sets) == 1 && c.sets[0].newest() > 0 {
 		version = fmt.Sprintf(" (the program's newest is %d)", c.sets[0].newest())
 	}
-	return refuse(ErrUnknownSchema, "it has tables (%s%s) but no history of migrations; say with _migrate_baseline=N that they are as version N leaves them%s, or with _migrate_baseline=none that all migrations are to be applied to them",
-		strings.Join(names, ", "), more, version)
+	return refuse(ErrUnknownSchema, "it has tables (%s%s) but no history of migrations%s; say with _migrate_baseline=N that they are as version N leaves them%s, or with _migrate_baseline=none that all migrations are to be applied to them",
+		strings.Join(names, ", "), more, why, version)
 }
 
 func planSet(c *config, b *books, set *Set) (s setPlan, refusals []error) {
@@ -213,6 +232,7 @@ func planSet(c *config, b *books, set *Set) (s setPlan, refusals []error) {
 			missing = append(missing, r.String())
 		}
 	}
+	s.from = s.version
 	if len(missing) > 0 {
 		refusals = append(refusals, refuse(ErrMissing, "%s is applied but not among the program's migrations, although newer ones are; put the file back as it was", strings.Join(missing, ", ")))
 	}
@@ -220,7 +240,10 @@ func planSet(c *config, b *books, set *Set) (s setPlan, refusals []error) {
 		refusals = append(refusals, err)
 	}
 	if !slices.Contains(b.known(), set.name) && len(b.others) > 0 && c.baselineAt > 0 {
-		s.version = c.baselineAt // other sets may have a history: this one may have been renamed
+		s.from, s.version = c.baselineAt, c.baselineAt // other sets may have a history: this one may have been renamed
+	}
+	if l := b.legacy; l != nil && len(l.refusals) == 0 {
+		s.from, s.version, s.legacy = l.newest(), l.newest(), l.from
 	}
 	var late []string
 	for _, m := range s.target {
@@ -238,7 +261,8 @@ func planSet(c *config, b *books, set *Set) (s setPlan, refusals []error) {
 				m, cmp.Or(m.File, "the function"), short(m.Checksum), short(r.checksum)))
 		case m.Version == 0 && len(s.newer) > 0:
 			// A newer program's repeatable migrations are not taken back.
-		case m.Version > 0 && m.Version <= s.version && len(current) == 0:
+		case b.legacy != nil && b.legacy.applied[keyOf(m.Version, m.Name)],
+			b.legacy == nil && m.Version > 0 && m.Version <= s.version && len(current) == 0:
 			s.baseline = append(s.baseline, m)
 		default:
 			if m.Version > 0 && m.Version < s.version {

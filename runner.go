@@ -24,10 +24,12 @@ type run struct {
 	wait   *waiter
 	goal   *goal
 	tel    telemetry
-	plan   *plan     // the newest
-	began  time.Time // of the last request, without what was waited for it, in a run of several transactions
-	spared leaseStep // whose lease had run out, but was not taken over at once
-	unsure *done     // the migration whose answer was lost
+	plan   *plan         // the newest
+	began  time.Time     // of the last request, without what was waited for it, in a run of several transactions
+	spared leaseStep     // whose lease had run out, but was not taken over at once
+	unsure *done         // the migration whose answer was lost
+	spent  time.Duration // waited before the run
+	thrown int           // how often a server has thrown a migration out
 	report report
 }
 
@@ -54,7 +56,7 @@ var errSuperseded = errors.New("another connection has upgraded the database")
 // that the connection has been used for more than looking. An error says in what
 // state the database is.
 func (c *config) upgrade(ctx context.Context, p place, w *waiter, g *goal) (rep *report, wrote bool, err error) {
-	r := &run{config: c, place: p, store: p.server, wait: w, goal: g, tel: telemetry{config: c, start: time.Now()}}
+	r := &run{config: c, place: p, store: p.server, wait: w, spent: w.total(), goal: g, tel: telemetry{config: c, start: time.Now()}}
 	if p.server == nil {
 		r.conn, err = newSession(ctx, p.conn)
 		if err != nil {
@@ -79,7 +81,9 @@ func (c *config) upgrade(ctx context.Context, p place, w *waiter, g *goal) (rep 
 	case r.tel.span == nil:
 		return &r.report, false, nil
 	case err == errSuperseded:
-		outcome, err = outcomeUpToDate, nil
+		if err = nil; r.report.applied() == 0 {
+			outcome = outcomeUpToDate
+		}
 	case err != nil:
 		err = r.explain(ctx, err)
 		outcome = outcomeOf(err)
@@ -98,7 +102,11 @@ func (r *run) explain(ctx context.Context, err error) error {
 	if errors.As(err, &m) {
 		set = m.Set
 	}
-	return fmt.Errorf("%w; %s", err, r.plan.state(set))
+	state := r.plan.state(set)
+	if d := r.unsure; d != nil {
+		state += fmt.Sprintf(", or a step further in migration %s: an answer was lost, and the next open finds out", d.migration)
+	}
+	return fmt.Errorf("%w; %s", err, state)
 }
 
 // planOutside plans by what is read at one moment, which may have changed when
@@ -112,7 +120,7 @@ func (r *run) planOutside(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return r.planFrom(answers)
+	return r.planFrom(ctx, answers, r.read)
 }
 
 func (r *run) read(ctx context.Context, queries ...string) (answers []engine.Answer, err error) {
@@ -133,7 +141,7 @@ func (r *run) limited(ctx context.Context, f func(context.Context) error) error 
 	defer cancel()
 	err := f(limit)
 	if err != nil && ctx.Err() == nil && limit.Err() != nil {
-		return errNoAnswer
+		return &engine.LostError{Err: errNoAnswer}
 	}
 	return err
 }
@@ -161,16 +169,20 @@ func (r *run) passes(err error) bool { return isBusy(err) || r.uncertain(err) }
 
 // planInside plans in the transaction that is to write.
 func (r *run) planInside(ctx context.Context) error {
-	answers, err := localStore{r.conn, r.wait}.ask(ctx, booksQueries...)
+	ask := localStore{r.conn, r.wait}.ask
+	answers, err := ask(ctx, booksQueries...)
 	if err != nil {
 		return err
 	}
-	return r.planFrom(answers)
+	return r.planFrom(ctx, answers, ask)
 }
 
-func (r *run) planFrom(answers []engine.Answer) error {
+func (r *run) planFrom(ctx context.Context, answers []engine.Answer, ask asker) error {
 	b, err := readBooks(answers)
 	if err != nil {
+		return err
+	}
+	if b.legacy, err = r.findLegacy(ctx, b, ask); err != nil {
 		return err
 	}
 	r.plan = newPlan(r.config, b)
@@ -217,7 +229,11 @@ func (r *run) write(ctx context.Context) error {
 
 func (r *run) writeNow(ctx context.Context) error {
 	if r.place.server != nil {
-		return r.inSteps(ctx)
+		err := r.inSteps(ctx)
+		if errors.Is(err, engine.ErrForbidden) {
+			return r.pendingError("the token does not allow to write")
+		}
+		return err
 	}
 	restore, err := r.withoutForeignKeys(ctx)
 	if err != nil {
@@ -455,7 +471,7 @@ func (r *run) brokenKeys(broken []string) error {
 // triggers.
 func (r *run) applySet(s *setPlan) error {
 	for i := range s.baseline {
-		r.report.Done = append(r.report.Done, done{set: s.set.name, migration: &s.baseline[i], status: statusBaseline})
+		r.report.Done = append(r.report.Done, done{set: s.set.name, from: s.legacy, migration: &s.baseline[i], status: statusBaseline})
 	}
 	n := s.versioned()
 	if err := r.apply(s.set, s.pending[:n]); err != nil {
@@ -485,8 +501,6 @@ func (r *run) apply(set *Set, list []Migration) error {
 	return nil
 }
 
-type object struct{ kind, name string }
-
 // objectTypes are the types in sqlite_master of what statements make or drop.
 var objectTypes = map[script.Kind]string{
 	script.CreateTable: "table", script.CreateVirtualTable: "table", script.AlterTable: "table", script.DropTable: "table",
@@ -508,13 +522,13 @@ func (r *run) addGone(ctx context.Context, s *setPlan, ask func(context.Context,
 	if err != nil {
 		return err
 	}
-	there := map[object]bool{}
+	there := things{}
 	for _, row := range answers[0].Rows {
-		there[object{text(row[0]), text(row[1])}] = true
+		there[thing{kind: text(row[0]), name: text(row[1])}] = true
 	}
 	repeatable := slices.Clone(s.pending[s.versioned():])
 	for _, m := range s.repeatable {
-		if slices.ContainsFunc(m.creates(), func(o object) bool { return !there[o] }) {
+		if slices.ContainsFunc(m.makes(), func(t thing) bool { return t.table == "" && !there[t] }) {
 			repeatable = append(repeatable, m)
 		}
 	}
@@ -524,44 +538,38 @@ func (r *run) addGone(ctx context.Context, s *setPlan, ask func(context.Context,
 	return nil
 }
 
-// creates lists what the script leaves in the schema.
-func (m *Migration) creates() []object {
-	created := map[object]bool{}
+// makes lists the tables, indexes, views, triggers and columns that the script
+// makes and leaves.
+func (m *Migration) makes() (list []thing) {
+	there := things{}
 	for sc := script.NewScanner(m.scripts.up); ; {
 		st, ok := sc.Next()
 		if !ok {
-			return slices.Collect(maps.Keys(created))
+			return slices.Collect(maps.Keys(there))
 		}
-		e := st.Effect()
-		o := object{objectTypes[st.Kind], strings.ToLower(e.Name)}
-		switch {
-		case o.kind == "" || e.Temp:
-		case st.Kind == script.AlterTable:
-			if e.Action == script.RenameTable {
-				delete(created, o)
-				created[object{o.kind, strings.ToLower(e.NewName)}] = true
-			}
-		case st.Kind < script.AlterTable:
-			created[o] = true
-		default:
-			delete(created, o)
-		}
+		there.skips(&guarded{Statement: st})
 	}
 }
 
 func (r *run) applyScript(ctx context.Context, d *done) error {
-	sc := script.NewScanner(d.migration.scripts.up)
+	statements, err := d.migration.statements()
+	if err != nil {
+		return err
+	}
 	var pace script.Pace
-	for {
-		st, ok := sc.Next()
-		if !ok {
-			return sc.Err() // nil: the script was checked when it was loaded
-		}
+	for i := range statements {
+		st := &statements[i]
 		if err := context.Cause(ctx); err != nil {
 			return err
 		}
+		if skip, err := skips(ctx, st, localStore{r.conn, r.wait}.ask); err != nil || skip {
+			if err != nil {
+				return err
+			}
+			continue
+		}
 		stCtx, end := r.tel.statement(ctx, d.set, st.Kind.String(), st.Text)
-		if pace.Quick(st) {
+		if pace.Quick(st.Statement) {
 			// To be ready for an interrupt costs modernc.org/sqlite a goroutine,
 			// which takes longer than a CREATE TABLE.
 			stCtx = context.WithoutCancel(stCtx)
@@ -582,6 +590,7 @@ func (r *run) applyScript(ctx context.Context, d *done) error {
 			}
 		}
 	}
+	return nil
 }
 
 func (r *run) applyFunc(ctx context.Context, d *done) (err error) {

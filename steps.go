@@ -18,7 +18,6 @@ import (
 // leaves the database such that the next run goes on from there.
 func (r *run) inSteps(ctx context.Context) error {
 	l := newLease()
-	thrownOut := 0
 	for {
 		err := r.take(ctx, l)
 		if err == nil {
@@ -32,16 +31,16 @@ func (r *run) inSteps(ctx context.Context) error {
 			return err
 		case errors.Is(err, engine.ErrThrownOut):
 			// The rival has had its turn.
-			if thrownOut++; thrownOut == maxThrownOut {
-				err = fmt.Errorf("%w; it was tried %d times: make the migration smaller, or let it say -- migratingsqlite: batch", err, thrownOut)
+			if r.thrown++; r.thrown == maxThrownOut {
+				err = fmt.Errorf("%w; the server ends a transaction that takes long while others want to write, and did so %d times: upgrade when they do not, make the migration smaller, or let it say -- migratingsqlite: batch", err, r.thrown)
 				r.dropLease(ctx, l, err)
 				return err
 			}
-			fallthrough
+			pause(ctx, maxPause)
 		case isBusy(err), r.uncertain(err):
 			if err := r.wait.wait(ctx, r.began, err); err != nil {
 				r.dropLease(ctx, l, nil)
-				return err
+				return r.orLocked(ctx, err)
 			}
 		default:
 			r.dropLease(ctx, l, err)
@@ -50,22 +49,26 @@ func (r *run) inSteps(ctx context.Context) error {
 	}
 }
 
+// orLocked is ErrLocked if it was for a lock that a server did not answer in
+// time: then it answers those who only read.
+func (r *run) orLocked(ctx context.Context, err error) error {
+	if errors.Is(err, errNoAnswer) {
+		if _, other := r.read(ctx, stateQuery); other == nil {
+			return r.wait.locked(errNoAnswer)
+		}
+	}
+	return err
+}
+
 // maxThrownOut is how often a migration may be thrown out by the server.
 const maxThrownOut = 4
 
-// uncertain reports whether an error leaves open what has become of a request.
-// To take the lease once more settles it.
+// uncertain reports whether an error is of the network, so that it is open what
+// has become of a request. To take the lease once more settles it.
 func (r *run) uncertain(err error) bool {
-	var statement *engine.StatementError
 	var unavailable *engine.UnavailableError
-	var migration *MigrationError
-	switch {
-	case r.place.server == nil, errors.As(err, &statement), errors.As(err, &migration), sqliteCode(err) != 0:
-		return false
-	case errors.As(err, &unavailable):
-		return !unavailable.Permanent
-	}
-	return !isRefusal(err)
+	var lost *engine.LostError
+	return errors.As(err, &unavailable) && !unavailable.Permanent || errors.As(err, &lost)
 }
 
 // take takes the lease and plans again in the same transaction, since only what
@@ -98,7 +101,10 @@ func (r *run) take(ctx context.Context, l *lease) error {
 	if err != nil {
 		return err
 	}
-	r.plan = newPlan(r.config, b)
+	if b.legacy, err = r.findLegacy(ctx, b, r.read); err != nil {
+		return err
+	}
+	r.plan = newPlan(r.config, b).after(r.plan)
 	if b.lease.token != l.token {
 		return errHeld
 	}
@@ -111,10 +117,10 @@ func (r *run) take(ctx context.Context, l *lease) error {
 		r.dropLease(ctx, l, nil)
 		return errSuperseded
 	}
-	if r.plan.must() {
+	if r.plan.must() && !r.plan.committed {
 		r.tel.begin(ctx, r.plan)
 		r.tel.plan(r.plan)
-		r.report.LockWait = r.wait.total()
+		r.report.LockWait = r.wait.total() - r.spent
 		r.tel.waited(r.report.LockWait, true)
 	}
 	return r.plan.read()
@@ -224,7 +230,7 @@ func (r *run) walk(ctx context.Context, l *lease) error {
 				return err
 			}
 		}
-		if err := r.addGone(ctx, s, r.store.Read); err != nil {
+		if err := r.addGone(ctx, s, r.read); err != nil {
 			return err
 		}
 		for j := versioned; j < len(s.pending); j++ {
@@ -255,7 +261,7 @@ type walk struct {
 func (r *run) opening() (list []engine.Statement) {
 	for _, s := range r.plan.sets {
 		for i := range s.baseline {
-			d := done{set: s.set.name, migration: &s.baseline[i], status: statusBaseline}
+			d := done{set: s.set.name, from: s.legacy, migration: &s.baseline[i], status: statusBaseline}
 			list = append(list, statement(writeRecord, d.row()))
 		}
 	}
@@ -405,7 +411,7 @@ func (w *walk) step(s *setPlan, m *Migration) error {
 	}
 	end()
 	if d.err != nil {
-		if w.uncertain(d.err) {
+		if failed == nil && w.uncertain(d.err) {
 			w.unsure = &d
 		}
 		return d.err
@@ -434,13 +440,16 @@ func (w *walk) stepScript(ctx context.Context, s *setPlan, d *done) error {
 	if checkKeys {
 		t.add(purposeKeys, engine.Statement{Text: keysBefore, Optional: true})
 	}
-	statements, err := script.Split(m.scripts.up)
+	statements, err := m.statements()
+	if err == nil {
+		statements, err = needed(ctx, statements, w.store.Read)
+	}
 	if err != nil {
 		return err
 	}
 	first := len(t.statements)
 	for i := range statements {
-		t.addScript(&statements[i])
+		t.addScript(&statements[i].Statement)
 	}
 	if checkKeys {
 		t.addKeys(undoneKeys)
@@ -448,8 +457,18 @@ func (w *walk) stepScript(ctx context.Context, s *setPlan, d *done) error {
 	d.statements = len(statements)
 	start := time.Now()
 	w.finish(t, s, statement(writeStep, slices.Delete(d.row(), durationAt, durationAt+1)), m)
-	answers, err := w.answers(ctx, t)
-	w.tel.statements(ctx, d.set, statements, answers, first, start, err)
+	answers, err := w.request(ctx, t.statements...)
+	ran := statements
+	var at *engine.StatementError
+	if err != nil {
+		d.statements, ran = 0, nil
+	}
+	if errors.As(err, &at) && at.Index >= first {
+		d.statements = min(at.Index-first, len(statements))
+		ran = statements[:min(d.statements+1, len(statements))]
+	}
+	w.tel.statements(ctx, d.set, ran, answers, first, start, d.statements, err)
+	err = w.committed(t, answers, err)
 	for i := range statements {
 		if err == nil && statements[i].Changes() {
 			d.rows += answers[first+i].RowsAffected
@@ -474,7 +493,7 @@ func (t *transaction) addKeys(advice string) {
 func (w *walk) stepFunc(ctx context.Context, s *setPlan, d *done) error {
 	start := time.Now()
 	w.began = start
-	conn, err := w.store.Connect(ctx)
+	conn, err := w.store.Connect(ctx, w.wait.patience())
 	if err != nil {
 		return err
 	}
@@ -518,10 +537,17 @@ func (w *walk) stepFunc(ctx context.Context, s *setPlan, d *done) error {
 		err = do(after)
 	}
 	if err == nil {
-		err = w.wait.retry(ctx, func() error { return session.exec(context.WithoutCancel(ctx), "COMMIT") })
+		// On a file one would not know what became of it; on a server one never does.
+		end := ctx
+		if w.place.server == nil {
+			end = context.WithoutCancel(ctx)
+		}
+		err = w.wait.retry(ctx, func() error { return session.exec(end, "COMMIT") })
 	}
 	if err != nil {
-		session.exec(context.WithoutCancel(ctx), "ROLLBACK")
+		if w.place.server == nil { // where closing the connection does it
+			session.exec(context.WithoutCancel(ctx), "ROLLBACK")
+		}
 		return err
 	}
 	return w.committed(after, nil, nil)
@@ -533,13 +559,18 @@ func (w *walk) stepFunc(ctx context.Context, s *setPlan, d *done) error {
 func (w *walk) stepOutside(ctx context.Context, s *setPlan, d *done) error {
 	start := time.Now()
 	p := w.progressOf(d)
-	statements, err := script.Split(d.migration.scripts.up)
+	statements, err := d.migration.statements()
 	if err != nil {
 		return err
 	}
-	checkKeys := slices.ContainsFunc(statements, func(st script.Statement) bool { return st.InTransaction() == "" && st.ChangesRows() })
+	checkKeys := slices.ContainsFunc(statements, func(st guarded) bool { return st.InTransaction() == "" && st.ChangesRows() })
 	for ; p.statements < int64(len(statements)); p.statements++ {
-		st := &statements[p.statements]
+		if skip, err := skips(ctx, &statements[p.statements], w.store.Read); err != nil {
+			return err
+		} else if skip {
+			continue
+		}
+		st := &statements[p.statements].Statement
 		after, outside := p, st.InTransaction() != ""
 		if !outside {
 			after.statements++
@@ -588,11 +619,13 @@ func (w *walk) stepOutside(ctx context.Context, s *setPlan, d *done) error {
 func (w *walk) outside(ctx context.Context, st *script.Statement, p progress) error {
 	stop := w.keep(ctx, p)
 	err := w.wait.retry(ctx, func() error {
-		_, err := w.store.Execute(ctx, engine.Statement{Text: st.Text})
-		return err
+		return w.limited(ctx, func(ctx context.Context) error {
+			_, err := w.store.Execute(ctx, engine.Statement{Text: st.Text})
+			return err
+		})
 	})
 	stop()
-	if err == nil || errors.Is(err, ErrLocked) || w.uncertain(err) && sqliteCode(err) == 0 {
+	if err == nil || errors.Is(err, ErrLocked) || w.uncertain(err) {
 		return err
 	}
 	return &MigrationError{Line: st.Line, Column: st.Column, Statement: st.Text, Err: err}
@@ -661,7 +694,7 @@ const (
 func (w *walk) stepBatches(ctx context.Context, s *setPlan, d *done) error {
 	start := time.Now()
 	m, p := d.migration, w.progressOf(d)
-	statements, err := script.Split(m.scripts.up)
+	statements, err := m.statements()
 	if err != nil {
 		return err
 	}
@@ -669,7 +702,12 @@ func (w *walk) stepBatches(ctx context.Context, s *setPlan, d *done) error {
 	begun, report := p.rows, w.tel.progress(ctx, d)
 	w.rested = start
 	for ; p.statements < int64(len(statements)); p.statements++ {
-		st := &statements[p.statements]
+		if skip, err := skips(ctx, &statements[p.statements], w.store.Read); err != nil {
+			return err
+		} else if skip {
+			continue
+		}
+		st := &statements[p.statements].Statement
 		stCtx, end := w.tel.statement(ctx, d.set, st.Kind.String(), st.Text)
 		for more := true; more && err == nil; {
 			more, err = w.batch(stCtx, st, &p, checkKeys && p.statements == 0 && p.rows == 0)
@@ -724,7 +762,11 @@ func (w *walk) batch(ctx context.Context, st *script.Statement, p *progress, fir
 // dropLease gives the lease up halfway, as far as that can be done, and leaves a
 // trace of a failed migration.
 func (r *run) dropLease(ctx context.Context, l *lease, failure error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	limit := 2 * time.Second
+	if failure == nil {
+		limit = 500 * time.Millisecond // it is late already
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
 	list := []engine.Statement{l.drop()}
 	var failed *MigrationError

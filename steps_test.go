@@ -26,18 +26,6 @@ CREATE INDEX people_name ON people (name);`
 // leaseLeft is the lease as a row, without what differs from run to run.
 const leaseLeft = "SELECT expires_at, set_name, statement, rows_affected FROM migratingsqlite_lease"
 
-func TestMigrationInBatches(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "app.db")
-	set := app(t, "0001_people.sql", people, "0002_lower.sql", lowerInBatches, "0003_more.sql", "CREATE TABLE more(x)")
-	must(t, with(t, path, set))
-	want(t, rows(t, path, "SELECT count(*), sum(touched), count(DISTINCT name), sum(name = lower(name)) FROM people"), []string{"10000 10000 10000 10000"})
-	want(t, rows(t, path, history), []string{"app 1 people applied", "app 2 lower applied", "app 3 more applied"})
-	want(t, rows(t, path, "SELECT json_extract(metadata, '$.statements'), json_extract(metadata, '$.rows_affected') FROM migratingsqlite_history WHERE version = 2 AND set_name = 'app'"), []string{"2 10000"})
-	want(t, rows(t, path, leaseLeft), []string{" <nil> <nil> <nil>"})
-	want(t, rows(t, path, "SELECT set_name, version, digest FROM migratingsqlite_state WHERE set_name = 'app'"), []string{"app 3 " + set.Digest()})
-	must(t, with(t, path+"?_migrate=check", set))
-}
-
 // A run that ends halfway has done what it has done; the next one does the rest.
 func TestBatchesThatAreCutOff(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "app.db")

@@ -113,4 +113,6 @@ func (l localStore) Execute(ctx context.Context, s engine.Statement) (engine.Ans
 	return engine.Answer{RowsAffected: n}, nil
 }
 
-func (l localStore) Connect(context.Context) (driver.Conn, error) { return lent{l.conn.raw}, nil }
+func (l localStore) Connect(context.Context, time.Duration) (driver.Conn, error) {
+	return lent{l.conn.raw}, nil
+}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/migratingsqlite/migratingsqlite/internal/engine"
-	"github.com/migratingsqlite/migratingsqlite/internal/script"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -136,7 +135,7 @@ func (t *telemetry) plan(p *plan) {
 		return
 	}
 	s := &p.sets[len(p.sets)-1]
-	t.span.SetAttributes(keySet.String(s.set.name), keyFromVersion.Int64(s.version), keyToVersion.Int64(s.after()), keyPending.Int(p.pending()))
+	t.span.SetAttributes(keySet.String(s.set.name), keyFromVersion.Int64(s.from), keyToVersion.Int64(s.after()), keyPending.Int(p.pending()))
 	if len(t.config.sets) > 1 {
 		t.span.SetAttributes(keySets.StringSlice(setNames(t.config.sets)))
 	}
@@ -171,7 +170,7 @@ func (t *telemetry) end(outcome string, p *plan, r *report, err error) {
 	attrs := []slog.Attr{slog.String("database", t.config.database), slog.Duration("duration", elapsed)}
 	for _, s := range p.sets {
 		if s.set.name != ownSet {
-			attrs = append(attrs, slog.Group(s.set.name, "from", s.version, "to", s.after(), "pending", len(s.pending)))
+			attrs = append(attrs, slog.Group(s.set.name, "from", s.from, "to", s.after(), "pending", len(s.pending)))
 		}
 	}
 	var panicked *panicError
@@ -263,28 +262,22 @@ func (t *telemetry) statement(ctx context.Context, set, kind, text string) (cont
 	}
 }
 
-// statements records those of a transaction that is over, one after the other,
-// up to the one that failed.
-func (t *telemetry) statements(ctx context.Context, set string, list []script.Statement, answers []engine.Answer, first int, start time.Time, err error) {
+// statements records those that ran in a transaction that is over, one after the
+// other. err is the error of the one behind those that went well.
+func (t *telemetry) statements(ctx context.Context, set string, list []guarded, answers []engine.Answer, first int, start time.Time, well int, err error) {
 	if t.config.trace != traceStatements || set == ownSet {
 		return
 	}
-	var failed *MigrationError
-	errors.As(err, &failed)
 	for i, st := range list {
-		fails := failed != nil && failed.Line == st.Line && failed.Column == st.Column
-		if first+i >= len(answers) && !fails {
-			return
-		}
 		kind := st.Kind.String()
 		_, span := t.tracer.Start(ctx, spanStatement+" "+kind, trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(start),
 			trace.WithAttributes(keySystem.String("sqlite"), keyNamespace.String(t.config.database), keyOperation.String(kind), keyQueryText.String(st.Text)))
-		if fails {
-			fail(span, failed.Err)
-			span.End()
-			return
+		if i == well {
+			fail(span, err)
 		}
-		start = start.Add(answers[first+i].Duration)
+		if first+i < len(answers) { // the one that failed has none
+			start = start.Add(answers[first+i].Duration)
+		}
 		span.End(trace.WithTimestamp(start))
 	}
 }

@@ -157,51 +157,6 @@ func users(t testing.TB) *migratingsqlite.Set {
 	}, nil))
 }
 
-func TestUpgradeIsTraced(t *testing.T) {
-	s := recordSpans(t)
-	path := filepath.Join(t.TempDir(), "app.db")
-	set := users(t)
-	db := open(t, "file:"+path, migratingsqlite.WithSet(set))
-
-	ctx, caller := s.provider.Tracer("test").Start(context.Background(), "caller")
-	must(t, db.PingContext(ctx))
-	caller.End()
-
-	want(t, s.names(), []string{"caller", upgradeSpan, "migration 0001_users", "migration 0002_prefs", "migration 0003_upper"})
-	upgrade := s.one(upgradeSpan)
-	want(t, upgrade.Parent().SpanID(), caller.SpanContext().SpanID())
-	want(t, upgrade.SpanKind(), trace.SpanKindClient)
-	want(t, upgrade.InstrumentationScope().Name, scopeName)
-	want(t, upgrade.Status(), sdktrace.Status{})
-	want(t, events(upgrade), []string{"migratingsqlite.locked"})
-	want(t, attributes(upgrade.Attributes()), map[string]any{
-		"db.system.name": "sqlite", "db.namespace": path,
-		"migratingsqlite.set":          "app",
-		"migratingsqlite.version.from": int64(0), "migratingsqlite.version.to": int64(3),
-		"migratingsqlite.pending": int64(3), "migratingsqlite.lock_wait_ms": int64(0),
-		"migratingsqlite.outcome": "applied",
-	})
-	for i, m := range set.Migrations() {
-		span := s.one("migration " + m.String())
-		want(t, span.Parent().SpanID(), upgrade.SpanContext().SpanID())
-		want(t, span.Status(), sdktrace.Status{})
-		wanted := map[string]any{
-			"db.system.name": "sqlite", "db.namespace": path, "migratingsqlite.set": "app",
-			"migratingsqlite.migration.version": m.Version, "migratingsqlite.migration.name": m.Name,
-			"migratingsqlite.migration.checksum":      m.Checksum,
-			"migratingsqlite.migration.statements":    []int64{2, 1, 1}[i],
-			"migratingsqlite.migration.rows_affected": []int64{2, 0, 2}[i],
-		}
-		if m.File != "" {
-			wanted["migratingsqlite.migration.file"] = m.File
-		}
-		want(t, attributes(span.Attributes()), wanted)
-	}
-	if text := s.everything(); strings.Contains(text, seed) || strings.Contains(text, "INSERT") {
-		t.Error("seed data or SQL was recorded:", text)
-	}
-}
-
 // An up-to-date open costs nothing, in telemetry as well.
 func TestUpToDateOpenIsSilent(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "app.db")
@@ -259,35 +214,6 @@ func TestFailedMigrationIsTracedWithoutItsData(t *testing.T) {
 		if text == "" || strings.Contains(text, seed) || strings.Contains(text, "VALUES") {
 			t.Error("seed data or SQL was recorded, or nothing at all:", text)
 		}
-	}
-}
-
-func TestTraceLevels(t *testing.T) {
-	set := app(t, "0001_users.sql", "CREATE TABLE users (name);\nINSERT INTO users VALUES ('ada');")
-	for _, test := range []struct {
-		level  string
-		spans  []string
-		driver string // whose connections are handed out
-	}{
-		{"off", nil, "sqlite"},
-		{"migrations", []string{upgradeSpan, "migration 0001_users"}, "sqlite"},
-		{"statements", []string{upgradeSpan, "migration 0001_users", "statement CREATE TABLE", "statement INSERT"}, "sqlite"},
-	} {
-		t.Run(test.level, func(t *testing.T) {
-			s := recordSpans(t)
-			namespace := filepath.Join(t.TempDir(), "app.db")
-			db := open(t, namespace+"?_migrate_trace="+test.level, migratingsqlite.WithSet(set))
-			want(t, connType(t, db), "*sqlite.conn")
-			want(t, s.names(), test.spans)
-			if test.level != "statements" {
-				return
-			}
-			span := s.one("statement INSERT")
-			want(t, span.Parent().SpanID(), s.one("migration 0001_users").SpanContext().SpanID())
-			want(t, attributes(span.Attributes()), map[string]any{
-				"db.system.name": "sqlite", "db.namespace": namespace, "db.operation.name": "INSERT", "db.query.text": "INSERT INTO users VALUES ('ada');",
-			})
-		})
 	}
 }
 

@@ -49,20 +49,24 @@ func (w *waiter) wait(ctx context.Context, start time.Time, cause error) error {
 		return context.Cause(ctx)
 	}
 	if left <= 0 && !isBusy(cause) && !errors.Is(cause, errHeld) && !errors.Is(cause, errLost) {
-		return fmt.Errorf("gave up after %s: %w", w.budget, cause)
+		return fmt.Errorf("gave up after %s: %w; see whether the server runs, can be reached and is not overloaded, or wait longer with _migrate_timeout", w.budget, cause)
 	}
 	if left <= 0 && errors.Is(cause, errHeld) {
 		return &refusal{ErrLocked, cause, fmt.Sprintf("%v, and has not finished within %s; open it again later, or wait longer with _migrate_timeout", cause, w.budget)}
 	}
 	if left <= 0 {
-		return &refusal{ErrLocked, cause, "other connections have kept it locked for " +
-			w.budget.String() + " (" + causeText(cause) + "); find out which program holds it, or wait longer with _migrate_timeout"}
+		return w.locked(cause)
 	}
 	w.pause = min(max(2*w.pause, firstPause), maxPause)
 	// Half of it is chance, so that many waiting processes do not try in step.
 	start = time.Now()
 	defer func() { w.spent += time.Since(start) }()
 	return pause(ctx, min(w.pause/2+rand.N(w.pause/2+1), left))
+}
+
+func (w *waiter) locked(cause error) error {
+	return &refusal{ErrLocked, cause, "other connections have kept it locked for " +
+		w.budget.String() + " (" + causeText(cause) + "); find out which program holds it, or wait longer with _migrate_timeout"}
 }
 
 func pause(ctx context.Context, d time.Duration) error {
@@ -75,10 +79,13 @@ func pause(ctx context.Context, d time.Duration) error {
 	return context.Cause(ctx)
 }
 
-// limit bounds a request by what is left of the budget, and a second at least.
+// limit bounds a request to a server.
 func (w *waiter) limit(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, max(w.budget-w.spent, time.Second))
+	return context.WithTimeout(ctx, w.patience())
 }
+
+// patience is what is left of the budget, and a second at least.
+func (w *waiter) patience() time.Duration { return max(w.budget-w.spent, time.Second) }
 
 // retry calls f until it does something else than find the database busy.
 func (w *waiter) retry(ctx context.Context, f func() error) error {

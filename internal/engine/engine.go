@@ -47,9 +47,8 @@ type Database struct {
 }
 
 // A Server is a database behind a network. Its methods may be called from
-// several goroutines at once. Errors about a statement are [*StatementError]s;
-// of any other it is not known whether the statements took effect, unless it is
-// an [*UnavailableError].
+// several goroutines at once. Their errors are [*StatementError]s,
+// [*UnavailableError]s or [*LostError]s.
 type Server interface {
 	// Read answers queries, all at one moment, in one request. A query that
 	// fails has an error of its own in its Answer.
@@ -59,8 +58,9 @@ type Server interface {
 	// an error it returns the answers of the statements before.
 	Transact(ctx context.Context, statements ...Statement) ([]Answer, error)
 	// Connect opens a connection for an interactive transaction. Once it has
-	// begun one it refuses every statement after the transaction has ended.
-	Connect(ctx context.Context) (driver.Conn, error)
+	// begun one it refuses every statement after the transaction has ended. No
+	// answer is waited for longer than the patience.
+	Connect(ctx context.Context, patience time.Duration) (driver.Conn, error)
 	// Execute runs one statement outside of any transaction, in one request.
 	Execute(ctx context.Context, statement Statement) (Answer, error)
 }
@@ -84,6 +84,10 @@ type Answer struct {
 // ErrThrownOut is what an error matches when the server has ended a transaction
 // because it took too long while another client wanted the lock.
 var ErrThrownOut = errors.New("the server has ended the transaction for taking too long")
+
+// ErrForbidden is what an error matches when the server knows the token, and does
+// not let it do this.
+var ErrForbidden = errors.New("the token does not allow this")
 
 // A StatementError is the error of one statement of several: nothing was
 // committed.
@@ -110,6 +114,16 @@ func (e *UnavailableError) Error() string { return e.Err.Error() }
 
 // Unwrap returns the cause.
 func (e *UnavailableError) Unwrap() error { return e.Err }
+
+// A LostError says that a request was sent, and no answer came: it may have taken
+// effect, may do so later, or never.
+type LostError struct{ Err error }
+
+// Error returns the text of the cause.
+func (e *LostError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *LostError) Unwrap() error { return e.Err }
 
 var engines struct {
 	mu      sync.Mutex

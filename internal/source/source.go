@@ -1,5 +1,6 @@
-// Package source finds migrations in a file system: folder layouts in, a list
-// of migrations and their files out. It knows names and files, not SQL.
+// Package source finds migrations in a file system: a folder in, a list of
+// migrations and their files out. It reads this driver's own layouts and those
+// of other tools, as they are; of SQL it knows what those tools mark in a file.
 package source
 
 import (
@@ -22,6 +23,34 @@ type Migration struct {
 	Name     string
 	Up, Down string
 	Metadata string // metadata.yaml
+
+	*Foreign // nil in the native layouts
+}
+
+// Foreign is what the layout of another tool knows of a migration besides.
+type Foreign struct {
+	ID ID // what the tool's own history calls it
+	// Covered are checkpoints that are left out of the list, because they stand
+	// for this migration and all before it.
+	Covered []ID
+	// NoTransaction says that a file beside the script, or the script's name, asks
+	// to run it outside of a transaction.
+	NoTransaction bool
+
+	layout  *Layout
+	literal bool // Flyway: ${…} is no placeholder
+}
+
+// ID is what another tool's history calls a migration: as much of it as the tool
+// has. A text stands here as the tool writes it.
+type ID struct {
+	Version string // goose "7", dbmate "007", Flyway "1.2.3", diesel "20240131101500", …
+	// Name is a description (Flyway, sqlx: with blanks for underscores; Atlas,
+	// refinery: without), a file (sql-migrate, D1, Knex), a folder (Prisma, Drizzle
+	// 1.0) or a tag (Drizzle's journal).
+	Name string
+	Type string // Flyway: SQL or SQL_BASELINE
+	When int64  // Drizzle: milliseconds since 1970, as in the journal or in the folder's name
 }
 
 // kind is what the name of a file or folder makes it.
@@ -78,51 +107,34 @@ func isDigits(s string) bool {
 	return s != ""
 }
 
-// Find returns the folder that holds migrations: the root, or else the only
-// one below it that does.
-func Find(fsys fs.FS) (string, error) {
-	var found, others []string
-	err := fs.WalkDir(fsys, ".", func(p string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case !d.IsDir():
-			return nil
-		case hidden(d.Name()) && p != ".":
-			return fs.SkipDir
-		}
-		entries, err := fs.ReadDir(fsys, p)
-		if err != nil {
-			return err
-		}
-		if slices.ContainsFunc(entries, isMigration) {
-			found = append(found, p)
-			if p == "." {
-				return fs.SkipAll
-			}
-			return fs.SkipDir
-		}
-		if slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return strings.HasSuffix(e.Name(), ".sql") }) {
-			others = append(others, p)
-		}
-		return nil
-	})
-	switch {
-	case err != nil:
-		return "", err
-	case len(found) == 1:
-		return found[0], nil
-	case len(found) > 1:
-		return "", fmt.Errorf("several folders hold migrations: %s; name one with Dir", strings.Join(found, ", "))
-	case len(others) > 0:
-		// Reading it says of each file what is wrong with its name.
-		return others[0], nil
-	}
-	return "", ErrNone
+// reader collects what is found and what is wrong with it.
+type reader struct {
+	fsys    fs.FS
+	dir     string
+	entries []fs.DirEntry
+	hasFunc func(version int64) bool
+
+	found []Migration
+	// Of a folder of the native layouts: paired, where every script's name says which
+	// direction it is; others, where there is more than scripts with such names.
+	paired, others bool
+	mixed          bool // found is not in order yet, or has files of one version apart
+	errs           []error
+	// looked counts what a layout has taken for its own, good or bad.
+	looked int
 }
 
-// ErrNone is the error of Find where there are no migrations.
-var ErrNone = errors.New("no folder holds migrations such as 0001_create_users.sql; is the go:embed pattern right?")
+// path returns the path of a file of the folder.
+func (r *reader) path(name string) string {
+	if r.dir == "." {
+		return name
+	}
+	return r.dir + "/" + name
+}
+
+func (r *reader) errorf(format string, args ...any) {
+	r.errs = append(r.errs, fmt.Errorf(format, args...))
+}
 
 func hidden(name string) bool { return strings.HasPrefix(name, ".") }
 
@@ -131,55 +143,42 @@ func isMigration(e fs.DirEntry) bool {
 	return k != other
 }
 
-// List lists the migrations of a folder in the order in which they are
-// applied: by version, then the repeatable ones by name. It reports everything
-// that is wrong, not just the first thing.
-func List(fsys fs.FS, dir string) ([]Migration, error) {
-	entries, err := fs.ReadDir(fsys, dir)
-	if err != nil {
-		return nil, err
-	}
-	r := reader{fsys: fsys, found: make([]Migration, 0, len(entries))}
-	for _, e := range entries {
+// native lists a folder of the driver's own layouts.
+func native(r *reader) {
+	r.found = make([]Migration, 0, len(r.entries))
+	r.paired = true
+	for _, e := range r.entries {
 		if hidden(e.Name()) {
 			continue
 		}
-		p := e.Name()
-		if dir != "." {
-			p = dir + "/" + p
-		}
+		p := r.path(e.Name())
 		switch k, version, name := classify(e); k {
 		case up, down:
+			r.others = r.others || strings.HasSuffix(name, ".tx")
+			r.paired = r.paired && (k == down || strings.HasSuffix(p, ".up.sql"))
 			if m := r.versioned(p, version, name); m != nil && k == up {
 				r.file(m, &m.Up, p)
 			} else if m != nil {
 				r.file(m, &m.Down, p)
 			}
 		case folder:
+			r.paired = false
 			if m := r.versioned(p, version, name); m != nil {
 				r.folder(m, p)
 			}
 		case repeatable:
+			r.paired = false
 			r.found = append(r.found, Migration{Name: name, Up: p})
 		default:
+			r.others = true
 			if !e.IsDir() && strings.EqualFold(path.Ext(p), ".sql") {
 				r.errorf("%s: is no migration's name; use 0001_name.sql, 0001_name.up.sql and 0001_name.down.sql, or R__name.sql for one that is applied again whenever it changes", p)
 			}
 		}
 	}
-	return r.result()
-}
-
-// reader collects what is found and what is wrong with it.
-type reader struct {
-	fsys  fs.FS
-	found []Migration
-	mixed bool // found is not in order yet, or has files of one version apart
-	errs  []error
-}
-
-func (r *reader) errorf(format string, args ...any) {
-	r.errs = append(r.errs, fmt.Errorf(format, args...))
+	if r.mixed {
+		r.sort()
+	}
 }
 
 // versioned returns the migration that a file belongs to. Files of one version
@@ -188,7 +187,11 @@ func (r *reader) errorf(format string, args ...any) {
 func (r *reader) versioned(p, digits, name string) *Migration {
 	version, err := strconv.ParseInt(digits, 10, 64)
 	if err != nil || version < 1 {
-		r.errorf("%s: version %s is not between 1 and %d", p, digits, int64(1<<63-1))
+		hint := ""
+		if version == 0 && err == nil {
+			hint = "; name the layout of a tool that counts from 0, such as golang-migrate or d1, and its files are counted from 1"
+		}
+		r.errorf("%s: version %s is not between 1 and %d%s", p, digits, int64(1<<63-1), hint)
 		return nil
 	}
 	n := len(r.found)
@@ -268,9 +271,6 @@ func normalize(text []byte) []byte {
 }
 
 func (r *reader) result() ([]Migration, error) {
-	if r.mixed {
-		r.sort()
-	}
 	for i := range r.found {
 		if m := &r.found[i]; m.Up == "" {
 			r.errorf("%s: there is no up migration for it", m.Down)
