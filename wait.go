@@ -18,12 +18,13 @@ type waiter struct {
 	pause  time.Duration
 	rare   bool          // every try is a request over a network
 	before time.Duration // spent on earlier transactions
+	late   bool          // the last try began after the budget was spent
 }
 
 // renew begins with a whole budget, since something was done.
 func (w *waiter) renew() {
 	w.before += w.spent
-	w.spent, w.pause = 0, 0
+	w.spent, w.pause, w.late = 0, 0, false
 }
 
 func (w *waiter) total() time.Duration { return w.before + w.spent }
@@ -42,8 +43,14 @@ const (
 // wait pauses after a try that began at start and failed with cause. It returns
 // [ErrLocked] when the budget is spent.
 func (w *waiter) wait(ctx context.Context, start time.Time, cause error) error {
-	w.spent += time.Since(start) // the driver may have waited itself
+	took := time.Since(start) // the driver may have waited itself
+	w.spent += took
 	left := w.budget - w.spent
+	if left <= 0 && took > 2*maxPause && !w.late && isBusy(cause) {
+		// Or the whole process was stopped meanwhile, and things may have changed.
+		w.late = true
+		return context.Cause(ctx)
+	}
 	if left <= 0 && !isBusy(cause) && !errors.Is(cause, errHeld) && !errors.Is(cause, errLost) {
 		return fmt.Errorf("gave up after %s: %w; see whether the server runs, can be reached and is not overloaded, or wait longer with _migrate_timeout", w.budget, cause)
 	}
