@@ -483,6 +483,8 @@ func TestEightProcessesUpgradeAServerAtOnce(t *testing.T) {
 			p.succeeds()
 		}
 		chain.check(s)
+		// One of them did it, and none of the others took the lease away.
+		s.wants("SELECT step FROM migratingsqlite_lease", strconv.Itoa(1+chain.n))
 	}
 	t.Logf("%d rounds in %v", n, time.Since(begin).Round(time.Millisecond))
 }
