@@ -48,6 +48,11 @@ func toolFolders() []toolFolder {
 			"migrations/README.md", "nothing",
 			"migrations/notes.sql", "not a migration",
 		), does: tables + trigger + ";CREATE TABLE c (x);" + rebuild, versions: "1_init 9_trigger 10_rebuild 11_nothing"},
+		{name: "goose with Atlas and more beside it", files: files(
+			"sqlite3/1_keys.sql", "-- +goose Up\n-- +goose StatementBegin\n-- foreign keys, please\nPRAGMA foreign_keys = ON;\n-- +goose StatementEnd\n\n-- +goose Down\n-- there is no way back from here; it's over",
+			"sqlite3/2_init.sql", "-- +goose Up\n"+tables,
+			"sqlite3/20250706190000_generate.py", "print()", "sqlite3/main.go", "package sqlite3", "sqlite3/atlas.sum", "h1:…",
+		), does: tables, versions: "1_keys 2_init"},
 		{name: "goose that was never in a transaction", files: files(
 			"1_a.sql", "-- All goose .sql files are expected to have a -- +goose Up annotation.\n-- +goose NO TRANSACTION\n-- +goose Up\nPRAGMA foreign_keys=OFF;\nPRAGMA legacy_alter_table=ON;\n-- +goose StatementBegin\nBEGIN;\n"+tables+"\nCOMMIT;\n-- +goose StatementEnd\nPRAGMA legacy_alter_table=OFF;\nPRAGMA foreign_keys=ON;\n",
 			"2_b.sql", "-- +goose Up\n-- +goose NO TRANSACTION\nVACUUM;\nCREATE TABLE c (x);\n",
@@ -65,6 +70,11 @@ func toolFolders() []toolFolder {
 			"000002_nothing.up.sql", "",
 			"notes.sql", "not a migration",
 		), does: tables + trigger, versions: "1_init 2_000001 3_nothing"},
+		{name: "golang-migrate with names that differ", layout: "golang-migrate", files: files(
+			"1_init.up.sql", tables, "1_intit.down.sql", "DROP TABLE b",
+			"2_trigger.up..sql", trigger, "10_nothing.up.sql", "-- nothing; at all", "10_nothing.down.sql", "",
+			"10_postmigrate.go", "package migrations",
+		), does: tables + trigger, versions: "1_init 2_trigger 10_nothing"},
 		{name: "dbmate", files: files(
 			"db/migrations/20240101000000_init.sql", "-- migrate:up\n"+tables+"\n\n-- migrate:down\nDROP TABLE b; DROP TABLE a;\n",
 			"db/migrations/20240102000000.sql", "-- a comment\n\n--migrate:up transaction:false\nVACUUM;\n"+trigger+";\n-- migrate:down\n",
@@ -116,8 +126,10 @@ func toolFolders() []toolFolder {
 			"migrations/2024-01-03-000000_vacuum/metadata.toml", "",
 			"migrations/2024-01-04_100000_a_date/up.sql", "CREATE INDEX i ON a (y)",
 			"migrations/2024-01-05-000000_last/up.sql", "CREATE INDEX j ON a (y)",
+			"migrations/2024-01-06-000000_marker/up.sql", "-- Its way back is blocked -- see there.\nSELECT 1;\n",
+			"migrations/2024-01-06-Notes on an export/notes.md", "nothing",
 		), does: tables + rebuild + "CREATE INDEX i ON a (y); CREATE INDEX j ON a (y)",
-			versions: "20240101000000_init 20240102000000_rebuild 20240103000000_vacuum 20240104000000_100000_a_date 20240105000000_last"},
+			versions: "20240101000000_init 20240102000000_rebuild 20240103000000_vacuum 20240104000000_100000_a_date 20240105000000_last 20240106000000_marker"},
 		{name: "drizzle", files: files(
 			"drizzle/meta/_journal.json", `{"version":"7","dialect":"sqlite","entries":[
 				{"idx":0,"version":"6","when":1700000000000,"tag":"0000_fast_hulk","breakpoints":true},
@@ -128,6 +140,11 @@ func toolFolders() []toolFolder {
 			"drizzle/0003_slow_thor.sql", "PRAGMA foreign_keys=OFF;--> statement-breakpoint\n"+strings.ReplaceAll(rebuild, ";\n", "--> statement-breakpoint\n")+"--> statement-breakpoint\nPRAGMA foreign_keys=ON;--> statement-breakpoint\nCREATE INDEX i ON a (y)",
 			"drizzle/0003_slow_thor.sql.bak", "nothing",
 		), does: tables + rebuild + "CREATE INDEX i ON a (y)", versions: "1_fast_hulk 4_slow_thor"},
+		{name: "drizzle that could not do it", files: files(
+			"meta/_journal.json", `{"entries":[{"idx":0,"when":1700000000000,"tag":"0000_a"},{"idx":1,"when":1700000000001,"tag":"0001_b"}]}`,
+			"0000_a.sql", strings.ReplaceAll(tables, ";\n", ";--> statement-breakpoint\n")+"--> statement-breakpoint\n/*\n SQLite does not support \"this\" out of the box, so it's to be done manually;\n*/--> statement-breakpoint\n/*\nALTER TABLE a RENAME TO old;\n*/\n--> statement-breakpoint\nCREATE INDEX i ON a (y);",
+			"0001_b.sql", "/*\n SQLite does not support \"that\" either\n*/",
+		), does: tables + "CREATE INDEX i ON a (y)", versions: "1_a 2_b"},
 		{name: "drizzle 1.0", files: files(
 			"drizzle/20240101000000_init/migration.sql", tables, "drizzle/20240101000000_init/snapshot.json", "{}",
 			"drizzle/20240102000000_trigger/migration.sql", trigger, "drizzle/20240102000000_trigger/snapshot.json", "{}",
@@ -136,8 +153,9 @@ func toolFolders() []toolFolder {
 			"prisma/schema.prisma", "", "prisma/migrations/migration_lock.toml", "# Please do not edit\nprovider = \"sqlite\"\n",
 			"prisma/migrations/0_init/migration.sql", tables,
 			"prisma/migrations/20240102000000_rebuild/migration.sql", "-- RedefineTables\nPRAGMA defer_foreign_keys=ON;\nPRAGMA foreign_keys=OFF;\n"+rebuild+"\nPRAGMA foreign_keys=ON;\nPRAGMA defer_foreign_keys=OFF;\n\n-- CreateIndex\nCREATE INDEX i ON a (y);\n",
+			"prisma/migrations/20240102000001_older/migration.sql", "/*\n  Warnings:\n\n  - It's gone; all of it.\n\n*/\n-- RedefineTables\nPRAGMA foreign_keys=OFF;\nDROP INDEX i;\nPRAGMA foreign_key_check(\"b\");\nPRAGMA foreign_key_check;\nPRAGMA foreign_keys=ON;\n",
 			"prisma/migrations/20240103000000_empty/migration.sql", "-- This is an empty migration.",
-		), does: tables + rebuild + "CREATE INDEX i ON a (y)", versions: "1_init 20240102000000_rebuild 20240103000000_empty"},
+		), does: tables + rebuild, versions: "1_init 20240102000000_rebuild 20240102000001_older 20240103000000_empty"},
 		{name: "rusqlite_migration", files: files(
 			"01-init/up.sql", tables, "01-init/down.sql", "DROP TABLE b; DROP TABLE a;", "02-a_trigger/up.sql", trigger,
 		), does: tables + trigger, versions: "1_init 2_a_trigger"},

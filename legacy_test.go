@@ -236,3 +236,13 @@ func TestWhatDrizzlePassedOver(t *testing.T) {
 		})
 	}
 }
+
+// drizzle-kit writes the files, and wrangler applies them.
+func TestAdoptD1WithDrizzlesFolder(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "app.db")
+	change(t, path, "CREATE TABLE d1_migrations (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL); INSERT INTO d1_migrations (name) VALUES ('0000_notes.sql'), ('0001_kind.sql');"+notes1+";"+notes2)
+	set := app(t, "drizzle/meta/_journal.json", `{"entries":[{"idx":0,"when":1700000000000,"tag":"0000_notes"},{"idx":1,"when":1700000000001,"tag":"0001_kind"},{"idx":2,"when":1700000000002,"tag":"0002_index"}]}`,
+		"drizzle/0000_notes.sql", notes1, "drizzle/0001_kind.sql", notes2, "drizzle/0002_index.sql", notes4)
+	must(t, with(t, path, set))
+	want(t, rows(t, path, history), []string{"app 1 notes baseline", "app 2 kind baseline", "app 3 index applied"})
+}

@@ -313,7 +313,7 @@ func (r *reader) merge(m *Migration, more Migration) {
 		r.errorf("%s: version %d stands in %s already", file, m.Version, cmp.Or(m.Up, m.Down))
 	case m.Name != more.Name:
 		// 0007_a.up.sql beside 0007_b.down.sql: two that were given one version.
-		r.errorf("%s: version %d is already %s, in %s", file, m.Version, m.Name, cmp.Or(m.Up, m.Down))
+		r.errorf("%s: version %d is already %s, in %s; golang-migrate and sqlx go by the number alone: name their layout, or give the two one name", file, m.Version, m.Name, cmp.Or(m.Up, m.Down))
 	case m.Up == "":
 		m.Up = more.Up
 	default:
