@@ -52,14 +52,22 @@ var Native = layouts[0]
 
 // ByName returns a layout.
 func ByName(name string) (*Layout, error) {
-	names := make([]string, len(layouts))
-	for i, l := range layouts {
+	for _, l := range layouts {
 		if l.Name == name {
 			return l, nil
 		}
+	}
+	names := Names()
+	return nil, fmt.Errorf("there is no layout %q, only %s; did you mean %s?", name, strings.Join(names, ", "), near.Word(name, names))
+}
+
+// Names lists the layouts.
+func Names() []string {
+	names := make([]string, len(layouts))
+	for i, l := range layouts {
 		names[i] = l.Name
 	}
-	return nil, fmt.Errorf("there is no layout %q, only %s; did you mean %s?", name, strings.Join(names, ", "), near.Word(name, names))
+	return names
 }
 
 func byName(name string) *Layout {
