@@ -88,7 +88,7 @@ func (l *leaseRow) why() error {
 }
 
 const leaseQuery = `SELECT owner, token, step,
-	max(0, coalesce(CAST(round((julianday(expires_at) - julianday('now')) * 86400000) AS INTEGER), 0)),
+	min(86400000, max(0, coalesce(CAST(round((julianday(expires_at) - julianday('now')) * 86400000) AS INTEGER), 0))),
 	coalesce(set_name, ''), coalesce(version, 0), coalesce(checksum, ''), coalesce(statement, 0), coalesce(rows_affected, 0)
 FROM main.migratingsqlite_lease`
 

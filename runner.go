@@ -204,7 +204,12 @@ func (r *run) write(ctx context.Context) error {
 			return r.pendingError("_migrate=check forbids to apply that")
 		}
 		if !r.keptAwayBy(&r.plan.lease) {
-			if err := r.writeNow(ctx); !errors.Is(err, errHeld) && !errors.Is(err, errLost) {
+			err := r.writeNow(ctx)
+			if !errors.Is(err, errHeld) && !errors.Is(err, errLost) {
+				return err
+			}
+			// Whatever the reading says: it is no use to write again at once.
+			if err := r.wait.wait(ctx, time.Now(), err); err != nil {
 				return err
 			}
 		}
