@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -77,7 +78,11 @@ func (p *Proxy) Down() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.srv != nil {
+		// A child of another test that has been forked and not yet executed would
+		// hold the socket open, and the kernel accept connections for it.
+		syscall.ForkLock.RLock()
 		p.l.Close() // the server may not have got hold of it yet
+		syscall.ForkLock.RUnlock()
 		p.srv.Close()
 		p.srv = nil
 	}
