@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -41,6 +42,13 @@ func NewMigrator(dsn string, opts ...Option) (*Migrator, error) {
 	}
 	return m, nil
 }
+
+// Database returns the name by which errors call the database: without
+// parameters, and without secrets.
+func (m *Migrator) Database() string { return m.config.database }
+
+// Sets returns the sets that it applies, in this order.
+func (m *Migrator) Sets() []*Set { return slices.Clone(m.config.sets) }
 
 // A Plan is what opening a database would do.
 type Plan struct {
