@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
 	"github.com/migratingsqlite/migratingsqlite"
@@ -47,7 +48,8 @@ type step struct {
 type change struct {
 	Sign   string `json:"sign"` // +, - or ~
 	Object string `json:"object"`
-	Text   string `json:"text,omitempty"` // of ~: what it is, and what was expected
+	From   string `json:"from,omitempty"` // where it can be said in a few words
+	To     string `json:"to,omitempty"`
 }
 
 func (t *tool) plan() *cobra.Command {
@@ -128,6 +130,8 @@ type effects struct {
 	err     error // why there are no more
 }
 
+var signs = map[schema.Kind]string{schema.Missing: "+", schema.Unexpected: "-", schema.Changed: "~"}
+
 func effectsOf(ctx context.Context, set *migratingsqlite.Set) *effects {
 	e := &effects{changes: map[int64][]change{}}
 	before := &schema.Schema{}
@@ -138,13 +142,8 @@ func effectsOf(ctx context.Context, set *migratingsqlite.Set) *effects {
 		}
 		list := []change{}
 		for _, d := range schema.Diff(before, after) {
-			switch d.Kind {
-			case schema.Missing:
-				list = append(list, change{Sign: "+", Object: d.Object})
-			case schema.Unexpected:
-				list = append(list, change{Sign: "-", Object: d.Object})
-			case schema.Changed:
-				list = append(list, change{"~", d.Object, d.Text})
+			if sign, ok := signs[d.Kind]; ok {
+				list = append(list, change{sign, d.Object, d.Have, d.Want})
 			}
 		}
 		e.changes[m.Version], before = list, after
@@ -277,6 +276,15 @@ func (r *plan) text(p *printer) {
 	}
 }
 
+var signColours = map[string]text.Colors{"+": good, "-": bad, "~": open}
+
+func (c change) String() string {
+	if c.Sign == "~" && c.From != "" {
+		return c.Object + ": " + c.From + " → " + c.To
+	}
+	return strings.TrimSpace(c.Object + " " + c.From + c.To)
+}
+
 func (s *step) text(p *printer) {
 	kind := p.paint(open, "breaking")
 	if s.Compatible {
@@ -288,14 +296,7 @@ func (s *step) text(p *printer) {
 	}
 	p.printf("\n  %s  %s\n", p.paint(bold, name), kind)
 	for _, c := range s.Changes {
-		switch c.Sign {
-		case "+":
-			p.printf("    %s %s\n", p.paint(good, "+"), c.Object)
-		case "-":
-			p.printf("    %s %s\n", p.paint(bad, "-"), c.Object)
-		default:
-			p.printf("    %s %s\n", p.paint(open, "~"), c.Object)
-		}
+		p.printf("    %s %s\n", p.paint(signColours[c.Sign], c.Sign), c)
 	}
 	for _, table := range s.Rebuilds {
 		p.printf("    %s %s is made anew\n", p.paint(open, "!"), table)
