@@ -236,4 +236,3 @@ func isTerminal(stream any) bool {
 	f, ok := stream.(*os.File)
 	return ok && isTTY(f)
 }
-

@@ -376,4 +376,3 @@ func (b *bar) stop() {
 		}
 	}
 }
-
