@@ -37,15 +37,13 @@ const (
 
 // tool is what the commands have in common.
 type tool struct {
-	dsn      string // of the program that embeds the commands
-	opts     []migratingsqlite.Option
-	embedded bool // in a program, which has the migrations
+	dsn      string                   // of the program that embeds the commands
+	opts     []migratingsqlite.Option // its own, or the set from the folder
+	embedded bool                     // in a program, which has the migrations
 
 	dir, set, layout string // standalone: where the migrations are
 	json, yes        bool
 	fleet            fleet
-
-	sets map[string]*migratingsqlite.Set // that were loaded, by name
 }
 
 // Command returns the commands for a program that embeds its migrations: they

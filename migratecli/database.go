@@ -17,26 +17,32 @@ import (
 const defaultSet = "app"
 
 // migrator opens the database that a DSN names. Options that a command adds come
-// behind the program's own.
-func (t *tool) migrator(ctx context.Context, dsn string, more ...migratingsqlite.Option) (*migratingsqlite.Migrator, error) {
+// behind the program's own. It may be called from several goroutines once the
+// sets are known.
+func (t *tool) migrator(dsn string, more ...migratingsqlite.Option) (*migratingsqlite.Migrator, error) {
 	opts := slices.Concat([]migratingsqlite.Option{migratingsqlite.WithLogger(slog.New(slog.DiscardHandler))}, t.opts, more)
+	return migratingsqlite.NewMigrator(dsn, opts...)
+}
+
+// findSet loads the migrations. The history of the database says what the set
+// is called; a fleet is of one program.
+func (t *tool) findSet(ctx context.Context, dsn string) error {
 	if t.embedded {
-		return migratingsqlite.NewMigrator(dsn, opts...)
+		return nil
 	}
-	set, err := t.load(cmp.Or(t.set, defaultSet))
+	name := cmp.Or(t.set, defaultSet)
+	if err := t.load(name); err != nil || t.set != "" {
+		return err
+	}
+	m, err := t.migrator(dsn)
 	if err != nil {
-		return nil, err
+		return nil // said of this database, and the others may do
 	}
-	m, err := migratingsqlite.NewMigrator(dsn, append(opts, migratingsqlite.WithSet(set))...)
-	if err != nil || t.set != "" {
-		return m, err
+	defer m.Close()
+	if t.set, err = setName(ctx, m); err != nil || t.set == name {
+		return nil
 	}
-	// A history says what the set is called. A fleet is of one program.
-	if t.set, err = setName(ctx, m); err != nil || t.set == set.Name() {
-		return m, err
-	}
-	m.Close()
-	return t.migrator(ctx, dsn, more...)
+	return t.load(t.set)
 }
 
 // setName returns the name of the only set that a database has a history of.
@@ -59,13 +65,10 @@ func setName(ctx context.Context, m *migratingsqlite.Migrator) (string, error) {
 }
 
 // load loads the migrations from the folder under a name.
-func (t *tool) load(name string) (*migratingsqlite.Set, error) {
-	if set, ok := t.sets[name]; ok {
-		return set, nil
-	}
+func (t *tool) load(name string) error {
 	dir, err := t.folder()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	var opts []migratingsqlite.SetOption
 	if t.layout != "" {
@@ -73,13 +76,10 @@ func (t *tool) load(name string) (*migratingsqlite.Set, error) {
 	}
 	set, err := migratingsqlite.Load(name, os.DirFS(dir), opts...)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", dir, err)
+		return fmt.Errorf("%s: %w", dir, err)
 	}
-	if t.sets == nil {
-		t.sets = map[string]*migratingsqlite.Set{}
-	}
-	t.sets[name] = set
-	return set, nil
+	t.opts = []migratingsqlite.Option{migratingsqlite.WithSet(set)}
+	return nil
 }
 
 // folder returns the folder with the migrations.

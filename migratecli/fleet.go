@@ -60,6 +60,9 @@ func (t *tool) each(cmd *cobra.Command, args []string, do work) error {
 	if err != nil {
 		return err
 	}
+	if err := t.findSet(cmd.Context(), dsns[0]); err != nil {
+		return err
+	}
 	if len(dsns) == 1 && t.fleet.from == "" && t.fleet.report == "" {
 		return t.one(cmd, dsns[0], do)
 	}

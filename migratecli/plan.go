@@ -82,7 +82,7 @@ func (t *tool) planOf(more ...migratingsqlite.Option) work {
 	var mu sync.Mutex
 	known := map[string]*effects{} // by the set's digest
 	return func(ctx context.Context, dsn string) (string, result, error) {
-		m, err := t.migrator(ctx, dsn, more...)
+		m, err := t.migrator(dsn, more...)
 		if err != nil {
 			return t.name(dsn), nil, err
 		}

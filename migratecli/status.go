@@ -53,7 +53,7 @@ and names the odd ones out.`,
 		Args:    t.databases,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return t.each(cmd, args, func(ctx context.Context, dsn string) (string, result, error) {
-				m, err := t.migrator(ctx, dsn)
+				m, err := t.migrator(dsn)
 				if err != nil {
 					return t.name(dsn), nil, err
 				}

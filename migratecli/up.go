@@ -48,7 +48,7 @@ others; run again, it does what is left.`,
 				return t.each(cmd, args, t.planOf(more...))
 			}
 			return t.each(cmd, args, func(ctx context.Context, dsn string) (string, result, error) {
-				m, err := t.migrator(ctx, dsn, more...)
+				m, err := t.migrator(dsn, more...)
 				if err != nil {
 					return t.name(dsn), nil, err
 				}
