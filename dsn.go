@@ -66,6 +66,7 @@ type config struct {
 	adoptTable string // of another tool's history; "" for the names that tools give it
 	newer      string
 	outOfOrder bool
+	recording  bool // what is there already, and nothing is applied
 	trace      string
 	appID      int32
 	hasAppID   bool

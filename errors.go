@@ -32,6 +32,8 @@ var (
 	// ErrLocked: other connections held the database for longer than
 	// _migrate_timeout.
 	ErrLocked = errors.New("the database is locked")
+	// ErrNoDown: a migration that [Migrator.PlanDown] would undo has no way back.
+	ErrNoDown = errors.New("a migration cannot be undone")
 	// ErrMalformed: a set cannot be loaded.
 	ErrMalformed = errors.New("the migrations are malformed")
 )
@@ -48,9 +50,10 @@ type MigrationError struct {
 	Set          string
 	Version      int64  // 0 for a repeatable migration
 	Name         string // without the version
-	File         string // path in the set's file system, "" for a Func
+	File         string // path in the set's file system, "" for a Func; "down_sql of 0007_add_prefs" if the script is from the database
 	Line, Column int    // where the statement begins, from 1; the column in bytes; 0 where there is no statement
 	Statement    string // its text; not part of Error(), since it may hold data
+	Down         bool   // it failed while it was undone
 	Err          error
 }
 
@@ -68,7 +71,11 @@ func (e *MigrationError) Error() string {
 			fmt.Fprintf(&at, ":%d:%d", e.Line, e.Column)
 		}
 	}
-	return fmt.Sprintf("migration %s %s%s: %s", label(e.Version, e.Name), verb, at.String(), causeText(e.Err))
+	what := "migration"
+	if e.Down {
+		what = "undoing migration"
+	}
+	return fmt.Sprintf("%s %s %s%s: %s", what, label(e.Version, e.Name), verb, at.String(), causeText(e.Err))
 }
 
 // Unwrap returns the cause.

@@ -159,8 +159,6 @@ func (m *Migration) read() error {
 			read := m.foreign.Script(text, f.text == &s.down)
 			if text = read.Text; f.text == &s.up {
 				now = hexSum(read.Sum)
-			} else {
-				text = bytes.TrimSpace(text) // nobody asks for a place in it
 			}
 		} else if f.text == &s.up {
 			now = checksum(text)

@@ -86,13 +86,15 @@ type MigrationStatus struct {
 	Err       string // of the last attempt, where it failed
 }
 
-// Result is what an upgrade has done.
+// Result is what an upgrade has done, or going back.
 type Result struct {
 	Applied  []Applied     // in this order; empty if there was nothing to do
+	Undone   []Applied     // by [Migrator.Down], in this order
 	LockWait time.Duration // how long it waited for other connections
 }
 
-// Applied is a migration that an upgrade has applied.
+// Applied is a migration that was applied, or undone: File is that of its down
+// script then.
 type Applied struct {
 	Set string
 	Migration
@@ -182,15 +184,9 @@ func (s *setPlan) status() SetStatus {
 // ends with the context. A private database in memory is gone when it returns:
 // that shows whether everything applies, and no more.
 func (m *Migrator) Up(ctx context.Context) (*Result, error) {
-	w := &waiter{budget: m.config.timeout}
-	var report *report
-	err := m.with(ctx, m.gate, w, func(p place) (err error) {
-		goal := newGoal(m.config)
-		report, _, err = m.config.upgrade(ctx, p, w, &goal)
-		return err
-	})
+	report, err := m.upgrade(ctx, m.config)
 	if err != nil {
-		return nil, m.explain(m.config.cannotOpen(err))
+		return nil, err
 	}
 	result := &Result{LockWait: report.LockWait}
 	for _, d := range report.Done {
@@ -201,6 +197,17 @@ func (m *Migrator) Up(ctx context.Context) (*Result, error) {
 		}
 	}
 	return result, nil
+}
+
+// upgrade is one upgrade, as a config says.
+func (m *Migrator) upgrade(ctx context.Context, c *config) (report *report, err error) {
+	w := &waiter{budget: c.timeout}
+	err = m.with(ctx, m.gate, w, func(p place) (err error) {
+		goal := newGoal(c)
+		report, _, err = c.upgrade(ctx, p, w, &goal)
+		return err
+	})
+	return report, m.explain(c.cannotOpen(err))
 }
 
 // Close releases what the calls have left open for the next one. Databases of
