@@ -19,6 +19,7 @@ import (
 
 	"github.com/migratingsqlite/migratingsqlite"
 	"github.com/migratingsqlite/migratingsqlite/internal/sqldtest"
+	"github.com/migratingsqlite/migratingsqlite/libsql"
 	"go.opentelemetry.io/otel"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
@@ -63,28 +64,29 @@ func TestServersThatCannotBeUsed(t *testing.T) {
 	for _, c := range []struct {
 		what, url, token string
 		waits            bool // until the timeout
+		kind             libsql.Kind
 		words            []string
 	}{
-		{"wrong token", locked.URL, strangers(hour, false), false, []string{"refuses the token"}},
-		{"expired token", locked.URL, sign(time.Now().Add(-time.Hour), false), false, []string{"refuses the token", "xpired"}},
-		{"no token", locked.URL, "", false, []string{"wants a token, and there is none", "authToken"}},
-		{"garbage", locked.URL, "x.y.z", false, []string{"refuses the token"}},
-		{"token for reading", locked.URL, sign(hour, true), false, []string{"30 migrations are pending", "the token does not allow to write", "the database is unchanged"}},
-		{"no such host", "http://libsql.invalid:8080", token, false, []string{"libsql.invalid"}},
-		{"nothing listens", "http://" + nobody.Addr().String(), token, true, []string{"cannot be reached", "refused", "_migrate_timeout"}},
-		{"no answer", "http://" + mute.Addr().String(), token, true, []string{"did not answer", "_migrate_timeout"}},
-		{"another server: 404", web(404, "text/html", "<html>no such page</html>"), token, false, []string{"not a libSQL server"}},
-		{"another server: 405", web(405, "text/plain", "POST? never"), token, false, []string{"HTTP 405", "POST? never"}},
-		{"another server: a page", web(200, "text/html", "<html>welcome</html>"), token, false, []string{"not a libSQL server"}},
-		{"another server: JSON", web(200, "application/json", `["hello"]`), token, false, []string{"not a libSQL server"}},
-		{"another server: other JSON", web(200, "application/json", `{"hello":"world"}`), token, false, []string{"not a libSQL server"}},
-		{"a login page", web(302, "text/html", ""), token, false, []string{"another place"}},
-		{"failing server", web(500, "text/plain", "out of order"), token, true, []string{"HTTP 500", "out of order"}},
-		{"busy server", web(503, "text/plain", ""), token, true, []string{"HTTP 503"}},
-		{"TLS where there is none", strings.Replace(free.URL, "http:", "https:", 1), token, false, []string{"does not encrypt", "tls=0"}},
-		{"TLS where there is none, by default", strings.Replace(free.URL, "http:", "libsql:", 1), token, false, []string{"does not encrypt", "tls=0"}},
-		{"no TLS where there is", strings.Replace(encrypted.URL, "https:", "http:", 1), token, false, []string{"HTTP 400", "HTTPS"}},
-		{"unknown certificate", encrypted.URL, token, false, []string{"certificate"}},
+		{"wrong token", locked.URL, strangers(hour, false), false, libsql.Auth, []string{"refuses the token"}},
+		{"expired token", locked.URL, sign(time.Now().Add(-time.Hour), false), false, libsql.Auth, []string{"refuses the token", "xpired"}},
+		{"no token", locked.URL, "", false, libsql.Auth, []string{"wants a token, and there is none", "authToken"}},
+		{"garbage", locked.URL, "x.y.z", false, libsql.Auth, []string{"refuses the token"}},
+		{"token for reading", locked.URL, sign(hour, true), false, libsql.Other, []string{"30 migrations are pending", "the token does not allow to write", "the database is unchanged"}},
+		{"no such host", "http://libsql.invalid:8080", token, false, libsql.Unreachable, []string{"libsql.invalid"}},
+		{"nothing listens", "http://" + nobody.Addr().String(), token, true, libsql.Unreachable, []string{"cannot be reached", "refused", "_migrate_timeout"}},
+		{"no answer", "http://" + mute.Addr().String(), token, true, libsql.StreamLost, []string{"did not answer", "_migrate_timeout"}},
+		{"another server: 404", web(404, "text/html", "<html>no such page</html>"), token, false, libsql.Unreachable, []string{"not a libSQL server"}},
+		{"another server: 405", web(405, "text/plain", "POST? never"), token, false, libsql.Unreachable, []string{"HTTP 405", "POST? never"}},
+		{"another server: a page", web(200, "text/html", "<html>welcome</html>"), token, false, libsql.Unreachable, []string{"not a libSQL server"}},
+		{"another server: JSON", web(200, "application/json", `["hello"]`), token, false, libsql.Unreachable, []string{"not a libSQL server"}},
+		{"another server: other JSON", web(200, "application/json", `{"hello":"world"}`), token, false, libsql.Unreachable, []string{"not a libSQL server"}},
+		{"a login page", web(302, "text/html", ""), token, false, libsql.Unreachable, []string{"another place"}},
+		{"failing server", web(500, "text/plain", "out of order"), token, true, libsql.Unreachable, []string{"HTTP 500", "out of order"}},
+		{"busy server", web(503, "text/plain", ""), token, true, libsql.Unreachable, []string{"HTTP 503"}},
+		{"TLS where there is none", strings.Replace(free.URL, "http:", "https:", 1), token, false, libsql.Unreachable, []string{"does not encrypt", "tls=0"}},
+		{"TLS where there is none, by default", strings.Replace(free.URL, "http:", "libsql:", 1), token, false, libsql.Unreachable, []string{"does not encrypt", "tls=0"}},
+		{"no TLS where there is", strings.Replace(encrypted.URL, "https:", "http:", 1), token, false, libsql.Unreachable, []string{"HTTP 400", "HTTPS"}},
+		{"unknown certificate", encrypted.URL, token, false, libsql.Unreachable, []string{"certificate"}},
 	} {
 		var records bytes.Buffer
 		logger := slog.New(slog.NewJSONHandler(&records, nil))
@@ -105,7 +107,11 @@ func TestServersThatCannotBeUsed(t *testing.T) {
 			continue // there is no name server here
 		}
 		wantError(t, err, c.words...)
-		if !c.waits && took > 500*time.Millisecond || took > 2500*time.Millisecond {
+		var e *libsql.Error
+		if refused := errors.Is(err, migratingsqlite.ErrPending); errors.As(err, &e) == refused || e != nil && (e.Kind != c.kind || e.Error() == "" || !strings.Contains(err.Error(), e.Error())) {
+			t.Errorf("%s: %+v, want %v", c.what, e, c.kind)
+		}
+		if took > 10*time.Second { // by default a minute is waited for
 			t.Errorf("%s: took %v", c.what, took)
 		}
 		said := fmt.Sprintf("%v %+v %#v %s", err, err, err, &records)
@@ -161,6 +167,10 @@ func TestStatementsThatAServerRefuses(t *testing.T) {
 		var m *migratingsqlite.MigrationError
 		if !errors.As(err, &m) || m.Version != 2 || m.Line != c.line {
 			t.Errorf("%+v", m)
+		}
+		var e *libsql.Error
+		if errors.As(err, &e) != (c.line > 0) || e != nil && (e.Kind == libsql.Constraint) != strings.Contains(c.want, "UNIQUE") {
+			t.Errorf("%+v", e)
 		}
 		wantError(t, err, c.want, "the database is at version 1")
 		if err != nil && strings.Contains(err.Error(), "geheim") {

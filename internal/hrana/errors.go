@@ -68,6 +68,9 @@ func (e *Error) Is(target error) bool {
 	return target == engine.ErrThrownOut && e.Name == "TRANSACTION_TIMEOUT"
 }
 
+// As is for errors.As.
+func (e *Error) As(target any) bool { return engine.Exported(e, target) }
+
 // endsTransaction reports whether the server has ended the transaction: another
 // client wanted the lock, or nothing was said for too long.
 func (e *Error) endsTransaction() bool {
