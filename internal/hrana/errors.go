@@ -144,7 +144,7 @@ func (w *wireError) err() error {
 // out the text of the statement, since that may hold data.
 func parseText(m string) string {
 	if text, ok := strings.CutPrefix(m, "unsupported statement: "); ok {
-		return "the server does not support " + verb(text)
+		return "the server does not support " + verb(text) + ", in a transaction or outside; leave it out"
 	}
 	if rest, ok := strings.CutPrefix(m, "syntax error around L"); ok {
 		if _, token, ok := strings.Cut(rest, ": `"); ok {
