@@ -6,7 +6,10 @@
 //
 // It needs cgo, on linux (amd64, arm64) or darwin (arm64). Never open a file
 // with it that the same program opens with the built-in engine: the one would
-// drop the other's locks.
+// drop the other's locks. And the file of an embedded replica belongs to one
+// connector, one sql.DB, at a time: of two, each fetches what is new into it
+// under the other's reads, which then fail with "database disk image is
+// malformed".
 //
 // # DSN
 //
