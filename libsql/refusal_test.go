@@ -4,6 +4,7 @@ package libsql_test
 
 import (
 	"bytes"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -192,5 +194,53 @@ func TestStatementsThatAServerRefuses(t *testing.T) {
 			}
 		}
 		db.Close()
+	}
+}
+
+// No value that a program can get hold of shows a secret of its DSN, however it
+// is printed.
+func TestSecretsAreNotPrinted(t *testing.T) {
+	key, sign := sqldtest.NewTokenKey(t)
+	s := newSite(t, sqldtest.WithJWT(key))
+	token := sign(time.Now().Add(time.Hour), false)
+	const secret = "geheim"
+	for _, more := range []string{
+		"", "&_migrate=check", "&_migrate_trace=queries", "&replica=" + filepath.Join(t.TempDir(), "replica.db"),
+		"&remoteEncryptionKey=" + secret, "&replica=r.db&encryptionKey=" + secret,
+	} {
+		dsn, set := s.URL+"?authToken="+token+more, migratingsqlite.WithSet(chain.load(t))
+		c, err := migratingsqlite.NewConnector(dsn, set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := migratingsqlite.NewMigrator(dsn, set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		db := sql.OpenDB(c)
+		defer db.Close()
+		values := map[string]any{"connector": c, "driver": c.Driver(), "migrator": m, "db": db}
+		if !strings.Contains(more, secret) {
+			conn, err := db.Conn(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			values["conn"] = conn
+			conn.Raw(func(raw any) error {
+				values["raw"] = raw
+				if c, ok := raw.(*libsql.Conn); ok {
+					values["go-libsql's"] = c.Unwrap()
+				}
+				return nil
+			})
+		}
+		for name, v := range values {
+			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d"} {
+				if said := fmt.Sprintf(verb, v); strings.Contains(said, token) || strings.Contains(said, secret) {
+					t.Errorf("%s of the %s (%s): %s", verb, name, more, said)
+				}
+			}
+		}
 	}
 }
