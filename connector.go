@@ -106,10 +106,8 @@ func WrapConnector(base driver.Connector, opts ...Option) (*Connector, error) {
 func (c *config) connectors() (base, gate driver.Connector, err error) {
 	if c.other != nil {
 		other := c.other
-		if check := c.mode == modeCheck; check != c.rest.Check {
-			rest := c.rest
-			rest.Check = check
-			if other, err = c.opener(rest); err != nil {
+		if check := c.mode == modeCheck; check != c.checked {
+			if other, err = c.opener(check); err != nil {
 				return nil, nil, err
 			}
 		}
