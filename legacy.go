@@ -27,15 +27,38 @@ type legacy struct {
 // findLegacy looks for the migrations that a database has without a history. It
 // only reads; under the lock it is called again, for what counts then.
 func (r *run) findLegacy(ctx context.Context, b *books, ask asker) (*legacy, error) {
-	if len(b.known()) > 0 || len(b.others) == 0 || r.config.baseline != "" && r.config.baseline != baselineAuto || len(r.config.sets) != 1 {
+	if len(b.known()) > 0 || len(b.others) == 0 || r.config.baseline == baselineNone || len(r.config.sets) != 1 {
 		return nil, nil
 	}
 	f := finder{run: r, set: r.config.sets[0], books: b, ask: ask, ignore: slices.Clone(hosts)}
-	l, err := f.find(ctx)
+	var l *legacy
+	var err error
+	if at := r.config.baselineAt; at > 0 {
+		b.doubt, err = f.doubt(ctx, at)
+	} else {
+		l, err = f.find(ctx)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("looking for what the database has: %w", err)
 	}
 	return l, nil
+}
+
+// doubt says how the structure is not that of a version which is said to be there.
+// That is believed all the same: a difference may do no harm.
+func (f *finder) doubt(ctx context.Context, version int64) (string, error) {
+	if _, _, err := f.history(ctx); ctx.Err() != nil { // to leave out the tool's tables; it need not count otherwise
+		return "", err
+	}
+	want, err := replayOf(f.set).schemaOf(ctx, func(m *Migration) bool { return m.Version <= version }, f.ignore)
+	if err != nil || want == nil {
+		return "", ctx.Err() // there is nothing to compare it with
+	}
+	have, err := f.structure(ctx)
+	if err != nil {
+		return "", err
+	}
+	return differences(have, want), nil
 }
 
 // A finder finds the legacy of one database.
@@ -289,7 +312,7 @@ func (f *finder) byStructure(ctx context.Context, unrecorded bool) (*legacy, err
 		if ctx.Err() != nil {
 			return nil, err
 		}
-		return f.unknown("its structure cannot be compared with the set's (%v)", err), nil
+		return f.unknown(fmt.Sprintf("its structure cannot be compared with the set's (%v)", err), ""), nil
 	}
 	have, err := f.structure(ctx)
 	if err != nil {
@@ -327,7 +350,8 @@ func (f *finder) byStructure(ctx context.Context, unrecorded bool) (*legacy, err
 	for _, i := range equal {
 		versions = append(versions, fmt.Sprint(steps[i].version))
 	}
-	return f.unknown("its structure is that of several versions, which differ in their data: %s", strings.Join(versions, ", ")), nil
+	return f.unknown(fmt.Sprintf("its structure is that of several versions, which differ in their data: %s", strings.Join(versions, ", ")),
+		"say which with _migrate_baseline="+strings.Join(versions, " or =")), nil
 }
 
 // byEvening looks for the version from which on the set evens out what the
@@ -438,13 +462,16 @@ func (f *finder) evened(ctx context.Context, applied func(*Migration) bool) (equ
 func (f *finder) nearest(ctx context.Context, r *replay, steps []replayed, have *schema.Schema, names string) (*legacy, error) {
 	order := make([]int, len(steps))
 	apart := make([]int, len(steps))
-	mine := strings.Split(names, "\n")
+	mine := lines(names)
+	common := false
 	for i := range steps {
 		order[i] = i
-		theirs := strings.Split(joinNames(steps[i].names, f.ignore), "\n")
+		theirs := lines(joinNames(steps[i].names, f.ignore))
 		for _, n := range mine {
 			if !slices.Contains(theirs, n) {
 				apart[i]++
+			} else {
+				common = true
 			}
 		}
 		for _, n := range theirs {
@@ -465,18 +492,26 @@ func (f *finder) nearest(ctx context.Context, r *replay, steps []replayed, have 
 			best, distance, want = i, d, at
 		}
 	}
-	if best < 0 {
-		return f.unknown("the program has no versions to compare its structure with"), nil
+	switch {
+	case best < 0:
+		return f.unknown("the program has no versions to compare its structure with", ""), nil
+	case !common:
+		return f.unknown("nothing that the program's migrations make is there", "see that it is the program's own database; if so, say with _migrate_baseline=N which version it is at"), nil
 	}
-	return f.unknown("its structure comes nearest to that of version %d, but %s", steps[best].version, differences(have, want)), nil
+	return f.unknown(fmt.Sprintf("its structure comes nearest to that of version %d, but %s", steps[best].version, differences(have, want)),
+		fmt.Sprintf("put that right, or, if it does no harm, say _migrate_baseline=%d", steps[best].version)), nil
 }
 
-func (f *finder) unknown(format string, args ...any) *legacy {
-	why := ", and " + fmt.Sprintf(format, args...)
-	if f.hint != "" {
-		why += " (" + f.hint + ")"
+func lines(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return r == '\n' })
+}
+
+// unknown refuses the database. What may be its history is what to look at first.
+func (f *finder) unknown(why, cure string) *legacy {
+	if why = ", and " + why; f.hint != "" {
+		why = " that is known (" + f.hint + ")" + why
 	}
-	return &legacy{refusals: []error{unknownSchema(f.run.config, f.books, why)}}
+	return &legacy{refusals: []error{unknownSchema(f.run.config, f.books, why, cure)}}
 }
 
 func (f *finder) structure(ctx context.Context) (*schema.Schema, error) {
