@@ -5,7 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -74,7 +74,7 @@ type finder struct {
 
 func (f *finder) find(ctx context.Context) (*legacy, error) {
 	history, mapping, err := f.history(ctx)
-	if errors.Is(err, adopt.ErrSeveral) {
+	if errors.Is(err, adopt.ErrSeveral) || errors.Is(err, adopt.ErrUnusable) {
 		return &legacy{refusals: []error{&refusal{ErrUnknownSchema, err, err.Error()}}}, nil
 	}
 	if err != nil {
@@ -86,6 +86,9 @@ func (f *finder) find(ctx context.Context) (*legacy, error) {
 	if history != nil && f.hint == "" && len(mapping.Unknown) > 0 {
 		last := mapping.Unknown[len(mapping.Unknown)-1]
 		f.hint = fmt.Sprintf("%s records %s, which is none of the program's migrations", history, last.ID)
+		if last.Newer {
+			f.hint = fmt.Sprintf("%s records %s, and this program knows versions up to %d: is there a newer one?", history, last.ID, f.set.newest())
+		}
 	}
 	return f.byStructure(ctx, history == nil || len(mapping.Unknown) == 0)
 }
@@ -100,7 +103,9 @@ func (f *finder) history(ctx context.Context) (*adopt.History, *adopt.Mapping, e
 	if err != nil {
 		return nil, nil, err
 	}
-	f.hint = adopt.Hint(answers)
+	unread, whose := adopt.Unread(answers)
+	f.ignore = append(f.ignore, unread...)
+	f.hint = strings.Join(slices.DeleteFunc([]string{adopt.Hint(answers), whose}, func(s string) bool { return s == "" }), "; ")
 	var histories []*adopt.History
 	for _, c := range candidates {
 		if c.Table != "" {
@@ -123,25 +128,29 @@ func (f *finder) history(ctx context.Context) (*adopt.History, *adopt.Mapping, e
 
 // adoptFiles are the migrations as another tool may know them.
 func (s *Set) adoptFiles() []adopt.File {
-	list := make([]adopt.File, len(s.migrations))
+	var list []adopt.File
 	for i := range s.migrations {
 		m := &s.migrations[i]
-		list[i] = adopt.File{Version: m.Version, Name: m.Name, Path: m.File}
+		file := adopt.File{Version: m.Version, Name: m.Name, Path: m.File, Text: m.text(m.File)}
 		if f := m.foreign; f != nil {
-			list[i].ID, list[i].When = cmp.Or(f.ID.Version, f.ID.Name), f.ID.When
+			file.ID, file.When, file.Checkpoint = cmp.Or(f.ID.Version, f.ID.Name), f.ID.When, f.Checkpoint
 		}
-		if m.File != "" {
-			list[i].Text = func() ([]byte, error) {
-				file, err := m.fsys.Open(m.File)
-				if err != nil {
-					return nil, err
-				}
-				defer file.Close()
-				return io.ReadAll(file)
-			}
+		if list = append(list, file); m.foreign == nil {
+			continue
+		}
+		for _, c := range m.foreign.Covered {
+			list = append(list, adopt.File{Version: m.Version, Name: c.ID.Name, ID: c.ID.Version, Path: c.Path, Text: m.text(c.Path), Checkpoint: true, Covered: true})
 		}
 	}
 	return list
+}
+
+// text returns what reads a file as it is on the disk, nil for a function.
+func (m *Migration) text(path string) func() ([]byte, error) {
+	if path == "" {
+		return nil
+	}
+	return func() ([]byte, error) { return fs.ReadFile(m.fsys, path) }
 }
 
 // adopted takes over a history. What the tool did not record itself must be seen
@@ -158,8 +167,8 @@ func (f *finder) adopted(ctx context.Context, h *adopt.History, m *adopt.Mapping
 	for _, e := range m.Unknown {
 		what := strings.TrimSpace(e.ID + " " + e.Name)
 		switch {
-		case e.Version > newest && f.run.config.newer == newerAllow:
-		case e.Version > newest:
+		case e.Newer && f.run.config.newer == newerAllow:
+		case e.Newer:
 			l.refusals = append(l.refusals, refuse(ErrSchemaNewer, "the history of %s has %s, and this program knows versions up to %d; start a newer program", h, quote(what), newest))
 		default:
 			l.refusals = append(l.refusals, refuse(ErrMissing, "the history of %s has %s, which is not among the program's migrations; put the file back as it was", h, quote(what)))

@@ -33,7 +33,7 @@ func TestBaselineByStructure(t *testing.T) {
 			change(t, path, c.legacy+"; INSERT INTO notes (text) VALUES ('hello')")
 			err := with(t, path, set)
 			if c.says != "" {
-				wantError(t, err, migratingsqlite.ErrUnknownSchema, c.says, "_migrate_baseline=N", "the database is unchanged")
+				wantError(t, err, migratingsqlite.ErrUnknownSchema, c.says, "_migrate_baseline=1", "the database is unchanged")
 				return
 			}
 			must(t, err)
@@ -46,7 +46,7 @@ func TestBaselineByStructure(t *testing.T) {
 	set = app(t, "0001_notes.sql", notes1, "0002_kind.sql", notes2, "0003_rich.sql", notes3, "0004_index.sql", notes4)
 	path := filepath.Join(t.TempDir(), "app.db")
 	change(t, path, notes1+";"+notes2)
-	wantError(t, with(t, path, set), migratingsqlite.ErrUnknownSchema, "several versions", "2, 3", "_migrate_baseline=N")
+	wantError(t, with(t, path, set), migratingsqlite.ErrUnknownSchema, "several versions", "2, 3; say which with _migrate_baseline=2 or =3")
 	must(t, with(t, path+"?_migrate_baseline=2", set))
 	want(t, rows(t, path, history), []string{"app 1 notes baseline", "app 2 kind baseline", "app 3 rich applied", "app 4 index applied"})
 }
@@ -172,7 +172,7 @@ func TestStructureWithoutTheToolsTable(t *testing.T) {
 	// A number that is nobody's is told.
 	path = filepath.Join(t.TempDir(), "app.db")
 	change(t, path, "CREATE TABLE schema_version (version INTEGER); INSERT INTO schema_version VALUES (7); CREATE TABLE other (x)")
-	wantError(t, with(t, path, set), migratingsqlite.ErrUnknownSchema, "(table schema_version) records 7, which is none of the program's migrations")
+	wantError(t, with(t, path, set), migratingsqlite.ErrUnknownSchema, "(table schema_version) records 7, and this program knows versions up to 2: is there a newer one?")
 }
 
 // What other programs keep in the file is no part of its structure, and a tool
@@ -218,18 +218,18 @@ func TestWhatDrizzlePassedOver(t *testing.T) {
 		second, legacy, passed string
 		want                   []string
 	}{
-		"a rebuild": {rebuild, row(1700000000000) + row(1700000000003) + notes1 + ";" + other, "0002_rebuild, 0003_rows",
+		"a rebuild": {rebuild, row(1700000000000) + row(1700000000003) + notes1 + ";" + other, "0002_rebuild, 0003_rows are",
 			[]string{"app 1 notes baseline", "app 2 rebuild applied", "app 3 rows applied", "app 4 other baseline"}},
-		"a rebuild and an index": {rebuild + index, row(1700000000000) + row(1700000000003) + notes1 + ";" + other, "0002_rebuild, 0003_rows",
+		"a rebuild and an index": {rebuild + index, row(1700000000000) + row(1700000000003) + notes1 + ";" + other, "0002_rebuild, 0003_rows are",
 			[]string{"app 1 notes baseline", "app 2 rebuild applied", "app 3 rows applied", "app 4 other baseline"}},
-		"it is there nevertheless": {rebuild + index, row(1700000000000) + row(1700000000003) + notes1 + ";" + rebuild + index + other, "0003_rows",
+		"it is there nevertheless": {rebuild + index, row(1700000000000) + row(1700000000003) + notes1 + ";" + rebuild + index + other, "0003_rows is",
 			[]string{"app 1 notes baseline", "app 2 rebuild baseline", "app 3 rows applied", "app 4 other baseline"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			set := app(t, "meta/_journal.json", journal, "0000_notes.sql", notes1, "0001_rebuild.sql", c.second, "0002_rows.sql", "UPDATE notes SET text = upper(text)", "0003_other.sql", other)
 			path := filepath.Join(t.TempDir(), "app.db")
 			change(t, path, "CREATE TABLE __drizzle_migrations (id SERIAL PRIMARY KEY, hash text NOT NULL, created_at numeric);"+c.legacy+"INSERT INTO notes (text) VALUES ('x')")
-			wantError(t, with(t, path, set), migratingsqlite.ErrOutOfOrder, c.passed+" is pending")
+			wantError(t, with(t, path, set), migratingsqlite.ErrOutOfOrder, c.passed+" pending although version 4")
 			must(t, with(t, path+"?_migrate_out_of_order=true", set))
 			want(t, rows(t, path, history), c.want)
 			want(t, rows(t, path, "SELECT text, kind FROM notes"), []string{"X plain"})

@@ -211,8 +211,8 @@ func unknownSchema(c *config, b *books, why, cure string) error {
 		strings.Join(names, ", "), more, why, cmp.Or(cure, "say with _migrate_baseline=N that they are as version N leaves them"), version)
 }
 
-// number joins names for a verb.
-func number(names []string, one, several string) string {
+// is joins names and the verb for one or several.
+func is(names []string, one, several string) string {
 	if len(names) == 1 {
 		return names[0] + " " + one
 	}
@@ -243,7 +243,11 @@ func planSet(c *config, b *books, set *Set) (s setPlan, refusals []error) {
 	}
 	s.from = s.version
 	if len(missing) > 0 {
-		refusals = append(refusals, refuse(ErrMissing, "%s but not among the program's migrations, although newer ones are; put back what was there", number(missing, "is applied", "are applied")))
+		cure := "put the file back as it was"
+		if len(missing) > 1 {
+			cure = "put the files back as they were"
+		}
+		refusals = append(refusals, refuse(ErrMissing, "%s but not among the program's migrations, although newer ones are; %s", is(missing, "is applied", "are applied"), cure))
 	}
 	if err := checkNewer(c, s); err != nil {
 		refusals = append(refusals, err)
@@ -287,7 +291,12 @@ func planSet(c *config, b *books, set *Set) (s setPlan, refusals []error) {
 		s.repeatable = nil
 	}
 	if len(late) > 0 && !c.outOfOrder {
-		refusals = append(refusals, refuse(ErrOutOfOrder, "%s although version %d is applied already; write a version above that, or allow it with _migrate_out_of_order=true", number(late, "is pending", "are pending"), s.version))
+		cure := "give it a version"
+		if len(late) > 1 {
+			cure = "give them versions"
+		}
+		refusals = append(refusals, refuse(ErrOutOfOrder, "%s although version %d is applied already; %s above that, or allow it with _migrate_out_of_order=true",
+			is(late, "is pending", "are pending"), s.version, cure))
 	}
 	s.digest = s.digestAfter(current)
 	recorded, ok := b.digests[set.name]

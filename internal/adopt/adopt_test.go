@@ -358,11 +358,11 @@ func TestAVirtualTableOfAnUnknownModuleIsNotTouched(t *testing.T) {
 func TestANamedTableMustBeThere(t *testing.T) {
 	db := open(t, `CREATE TABLE birds (id INTEGER PRIMARY KEY, species TEXT)`, `CREATE TABLE migratingsqlite_history (version INTEGER, applied_at TEXT)`)
 	for table, want := range map[string]string{
-		"geese":                   "there is no table geese in the database",
-		"Birds":                   "table birds is no tool's history: its columns are id integer, species text",
-		"migratingsqlite_history": "there is no table migratingsqlite_history in the database",
+		"geese":                   "there is no table geese, which _migrate_adopt_table names",
+		"Birds":                   "table birds, which _migrate_adopt_table names, is no tool's history: its columns are id integer, species text",
+		"migratingsqlite_history": "there is no table migratingsqlite_history, which _migrate_adopt_table names",
 	} {
-		if _, err := Recognise(ask(t, db, Queries(table)), table); err == nil || err.Error() != want {
+		if _, err := Recognise(ask(t, db, Queries(table)), table); !errors.Is(err, ErrUnusable) || err.Error() != want {
 			t.Errorf("%s: %v, want %s", table, err, want)
 		}
 	}

@@ -120,7 +120,7 @@ func readFlyway(h *History, rows []row) error {
 			e.ID, e.repeatable = e.Name, true
 		} else {
 			e.ID = normalVersion(e.ID)
-			e.Version = number(e.ID)
+			e.Version, _ = leading(e.ID)
 		}
 		undo := strings.HasPrefix(kind, "UNDO")
 		switch {
