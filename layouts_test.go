@@ -149,9 +149,9 @@ func toolFolders() []toolFolder {
 		), does: tables + "CREATE INDEX i ON a (y)", versions: "1_a 2_b"},
 		{name: "drizzle that left its transaction", files: files(
 			"meta/_journal.json", `{"entries":[{"idx":0,"when":1700000000000,"tag":"0000_a"},{"idx":1,"when":1700000000001,"tag":"0025_b-c"},{"idx":2,"when":1700000000002,"tag":"0026_d"}]}`,
-			"0000_a.sql", tables, "0025_b-c.sql", "ALTER TABLE b ADD `c` text REFERENCES a(x);--> statement-breakpoint\nALTER TABLE b ADD `d` integer DEFAULT (unixepoch());",
+			"0000_a.sql", tables, "0025_b-c.sql", "ALTER TABLE b ADD `c` text REFERENCES a(x);--> statement-breakpoint\nALTER TABLE b ADD `d` integer DEFAULT 1;",
 			"0026_d.sql", "COMMIT TRANSACTION;\n--> statement-breakpoint\nPRAGMA foreign_keys=OFF;\n--> statement-breakpoint\nBEGIN TRANSACTION;\n--> statement-breakpoint\n"+strings.ReplaceAll(rebuild, ";\n", ";\n--> statement-breakpoint\n")+"\n--> statement-breakpoint\nCOMMIT TRANSACTION;\n--> statement-breakpoint\nPRAGMA foreign_keys=ON;\n--> statement-breakpoint\nBEGIN TRANSACTION;",
-		), does: tables + "ALTER TABLE b ADD `c` text REFERENCES a(x); ALTER TABLE b ADD `d` integer DEFAULT (unixepoch());" + rebuild, versions: "1_a 2_b-c 3_d"},
+		), does: tables + "ALTER TABLE b ADD `c` text REFERENCES a(x); ALTER TABLE b ADD `d` integer DEFAULT 1;" + rebuild, versions: "1_a 2_b-c 3_d"},
 		{name: "drizzle 1.0", files: files(
 			"drizzle/20240101000000_init/migration.sql", tables, "drizzle/20240101000000_init/snapshot.json", "{}",
 			"drizzle/20240102000000_trigger/migration.sql", trigger, "drizzle/20240102000000_trigger/snapshot.json", "{}",

@@ -34,7 +34,10 @@ func (r *run) findLegacy(ctx context.Context, b *books, ask asker) (*legacy, err
 	var l *legacy
 	var err error
 	if at := r.config.baselineAt; at > 0 {
-		b.doubt, err = f.doubt(ctx, at)
+		_, _, err = f.history(ctx) // to leave out the tool's tables; it need not count otherwise
+		if err = ctx.Err(); err == nil {
+			b.doubt, err = f.doubt(ctx, func(m *Migration) bool { return m.Version <= at })
+		}
 	} else {
 		l, err = f.find(ctx)
 	}
@@ -44,13 +47,14 @@ func (r *run) findLegacy(ctx context.Context, b *books, ask asker) (*legacy, err
 	return l, nil
 }
 
-// doubt says how the structure is not that of a version which is said to be there.
-// That is believed all the same: a difference may do no harm.
-func (f *finder) doubt(ctx context.Context, version int64) (string, error) {
-	if _, _, err := f.history(ctx); ctx.Err() != nil { // to leave out the tool's tables; it need not count otherwise
-		return "", err
+// doubt says how the structure is not that of migrations which are said to be
+// there. That is believed all the same: a difference may do no harm. What functions
+// have made cannot be told.
+func (f *finder) doubt(ctx context.Context, there func(*Migration) bool) (string, error) {
+	if slices.ContainsFunc(f.set.migrations, func(m Migration) bool { return m.upFunc != nil && there(&m) }) {
+		return "", nil
 	}
-	want, err := replayOf(f.set).schemaOf(ctx, func(m *Migration) bool { return m.Version <= version }, f.ignore)
+	want, err := replayOf(f.set).schemaOf(ctx, there, f.ignore)
 	if err != nil || want == nil {
 		return "", ctx.Err() // there is nothing to compare it with
 	}
@@ -165,11 +169,18 @@ func (f *finder) adopted(ctx context.Context, h *adopt.History, m *adopt.Mapping
 	}
 	newest := f.set.newest()
 	for _, e := range m.Unknown {
-		what := strings.TrimSpace(e.ID + " " + e.Name)
+		what := e.ID
+		if !strings.Contains(e.ID, e.Name) {
+			what += " " + e.Name
+		}
+		otherwise := ""
+		if h.Tool == adopt.UserVersion {
+			otherwise = ", or, if the number counts something else, say with _migrate_baseline=N which version it is at"
+		}
 		switch {
 		case e.Newer && f.run.config.newer == newerAllow:
 		case e.Newer:
-			l.refusals = append(l.refusals, refuse(ErrSchemaNewer, "the history of %s has %s, and this program knows versions up to %d; start a newer program", h, quote(what), newest))
+			l.refusals = append(l.refusals, refuse(ErrSchemaNewer, "the history of %s has %s, and this program knows versions up to %d; start a newer program%s", h, quote(what), newest, otherwise))
 		default:
 			l.refusals = append(l.refusals, refuse(ErrMissing, "the history of %s has %s, which is not among the program's migrations; put the file back as it was", h, quote(what)))
 		}
@@ -184,10 +195,15 @@ func (f *finder) adopted(ctx context.Context, h *adopt.History, m *adopt.Mapping
 	for _, v := range m.Skipped {
 		skipped[v] = true
 	}
-	if len(l.refusals) > 0 || len(assumed)+len(skipped) == 0 {
+	switch {
+	case len(l.refusals) > 0:
 		return l, nil
+	case len(assumed)+len(skipped) > 0:
+		return l, f.check(ctx, h, l, assumed, skipped)
 	}
-	return l, f.check(ctx, h, l, assumed, skipped)
+	var err error
+	f.books.doubt, err = f.doubt(ctx, func(m *Migration) bool { return l.applied[keyOf(m.Version, m.Name)] })
+	return l, err
 }
 
 // check decides by the structure which of the migrations that a tool did not

@@ -2,7 +2,9 @@ package migratingsqlite_test
 
 import (
 	"fmt"
+	"log/slog"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/migratingsqlite/migratingsqlite"
@@ -245,4 +247,37 @@ func TestAdoptD1WithDrizzlesFolder(t *testing.T) {
 		"drizzle/0000_notes.sql", notes1, "drizzle/0001_kind.sql", notes2, "drizzle/0002_index.sql", notes4)
 	must(t, with(t, path, set))
 	want(t, rows(t, path, history), []string{"app 1 notes baseline", "app 2 kind baseline", "app 3 index applied"})
+}
+
+// A history that has a row for each migration is believed, and so is a stated
+// version. Where the structure speaks against it, that is written down.
+func TestWhatIsSaidOfADatabaseIsComparedWithIt(t *testing.T) {
+	const goose = "CREATE TABLE goose_db_version (id INTEGER PRIMARY KEY, version_id INTEGER, is_applied INTEGER, tstamp TIMESTAMP); INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, 1), (1, 1), (2, 1);"
+	set := app(t, "0001_notes.sql", notes1, "0002_kind.sql", notes2, "0003_other.sql", "CREATE TABLE other (x)")
+	withFunc := load(t, "app", files("0001_notes.sql", notes1, "0003_other.sql", "CREATE TABLE other (x)"), inGo(2, "kind", notes2))
+	for name, c := range map[string]struct {
+		set            *migratingsqlite.Set
+		legacy, params string
+		want           string
+	}{
+		"a stated version":                      {set, notes1 + ";" + notes2, "?_migrate_baseline=2", "_migrate_baseline=2"},
+		"another one":                           {set, notes1, "?_migrate_baseline=2", "_migrate_baseline=2, although table notes lacks column kind TEXT DEFAULT 'plain'"},
+		"a stated version beside a history":     {set, goose + notes1 + ";" + notes2 + "; CREATE INDEX mine ON notes (text)", "?_migrate_baseline=2", "_migrate_baseline=2, although index mine is not expected"},
+		"a history":                             {set, goose + notes1 + ";" + notes2, "", "goose (table goose_db_version)"},
+		"a history of something else":           {set, goose + notes1, "", "goose (table goose_db_version), although table notes lacks column kind TEXT DEFAULT 'plain'"},
+		"functions, which may have done it":     {withFunc, goose + notes1 + "; CREATE TABLE made (x)", "", "goose (table goose_db_version)"},
+		"a set that does not begin with tables": {app(t, "0002_kind.sql", notes2, "0003_other.sql", "CREATE TABLE other (x)"), notes1 + ";" + notes2, "?_migrate_baseline=2", "_migrate_baseline=2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log strings.Builder
+			path := filepath.Join(t.TempDir(), "app.db")
+			change(t, path, c.legacy)
+			must(t, open(t, path+c.params, migratingsqlite.WithSet(c.set), migratingsqlite.WithLogger(slog.New(slog.NewTextHandler(&log, nil)))).Ping())
+			want(t, rows(t, path, "SELECT DISTINCT json_extract(metadata, '$.from') FROM migratingsqlite_history WHERE set_name = 'app' AND status = 'baseline'"), []string{c.want})
+			_, but, doubted := strings.Cut(c.want, "although ")
+			if got := strings.Contains(log.String(), "level=WARN") && strings.Contains(log.String(), but); got != doubted {
+				t.Errorf("logged %s", &log)
+			}
+		})
+	}
 }

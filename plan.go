@@ -28,7 +28,7 @@ type setPlan struct {
 	records    []record    // of this set, by version
 	baseline   []Migration // to be recorded as being there
 	legacy     string      // what says so
-	doubt      string      // what speaks against it, where _migrate_baseline says so
+	doubt      string      // that, and what speaks against it
 	pending    []Migration // to be applied, in this order
 	repeatable []Migration // unchanged; a versioned one in pending may drop what they create
 	newer      []record    // current ones that the set does not know
@@ -254,12 +254,14 @@ func planSet(c *config, b *books, set *Set) (s setPlan, refusals []error) {
 	}
 	if !slices.Contains(b.known(), set.name) && len(b.others) > 0 && c.baselineAt > 0 {
 		s.from, s.version = c.baselineAt, c.baselineAt // other sets may have a history: this one may have been renamed
-		if s.doubt = b.doubt; s.doubt != "" {
-			s.legacy = fmt.Sprintf("_migrate_baseline=%d, although %s", c.baselineAt, s.doubt)
-		}
+		s.legacy = fmt.Sprintf("_migrate_baseline=%d", c.baselineAt)
 	}
 	if l := b.legacy; l != nil && len(l.refusals) == 0 {
 		s.from, s.version, s.legacy = l.newest(), l.newest(), l.from
+	}
+	if s.legacy != "" && b.doubt != "" {
+		s.doubt = s.legacy + ", although " + b.doubt
+		s.legacy = s.doubt
 	}
 	var late []string
 	for _, m := range s.target {

@@ -179,8 +179,8 @@ func (t *telemetry) end(outcome string, p *plan, r *report, err error) {
 	}
 	for _, s := range p.sets {
 		if s.doubt != "" && outcome != outcomeRefused {
-			log.LogAttrs(t.ctx, slog.LevelWarn, "migratingsqlite: the database is not as the version that _migrate_baseline states",
-				slog.String("database", t.config.database), slog.Int64("baseline", t.config.baselineAt), slog.String("differs", s.doubt))
+			log.LogAttrs(t.ctx, slog.LevelWarn, "migratingsqlite: the database is not as it is said to be",
+				slog.String("database", t.config.database), slog.String("baseline", s.doubt))
 		}
 	}
 	switch {

@@ -483,6 +483,9 @@ func (r row) bool(i int) bool {
 }
 
 func (r row) int(i int) (int64, error) {
+	if r.null(i) {
+		return 0, errors.New("NULL is not a number")
+	}
 	s := strings.TrimSpace(r.text(i))
 	n, err := strconv.ParseInt(strings.TrimSuffix(s, ".0"), 10, 64)
 	if err != nil {
