@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/migratingsqlite/migratingsqlite"
 )
@@ -279,5 +280,56 @@ func TestWhatIsSaidOfADatabaseIsComparedWithIt(t *testing.T) {
 				t.Errorf("logged %s", &log)
 			}
 		})
+	}
+}
+
+// Where the files' names count from 0, the versions count from 1. A table of the
+// project's own has the number in the name, or how many have run: the structure
+// tells.
+func TestFoldersThatCountFromZero(t *testing.T) {
+	const version = "CREATE TABLE schema_version (version INTEGER PRIMARY KEY, applied_at TEXT); INSERT INTO schema_version VALUES "
+	folders := map[string]fstest.MapFS{
+		"golang-migrate": files("000000_notes.up.sql", notes1, "000001_kind.up.sql", notes2, "000002_index.up.sql", notes4),
+		"d1":             files("0000_notes.sql", notes1, "0001_kind.sql", notes2, "0002_index.sql", notes4),
+		"drizzle": files("meta/_journal.json", `{"entries":[{"idx":0,"when":1,"tag":"0000_notes"},{"idx":1,"when":2,"tag":"0001_kind"},{"idx":2,"when":3,"tag":"0002_index"}]}`,
+			"0000_notes.sql", notes1, "0001_kind.sql", notes2, "0002_index.sql", notes4),
+	}
+	for layout, folder := range folders {
+		for name, c := range map[string]struct {
+			legacy string
+			there  int
+			says   string
+		}{
+			"none but 0":                {version + "(0, '');" + notes1, 1, ""},
+			"0 and 1":                   {version + "(0, ''), (1, '');" + notes1 + ";" + notes2, 2, ""},
+			"the newest is 1":           {version + "(1, '');" + notes1 + ";" + notes2, 2, ""},
+			"one has run":               {version + "(1, '');" + notes1, 1, ""},
+			"two have run":              {version + "(1, ''), (2, '');" + notes1 + ";" + notes2, 2, ""},
+			"all of them":               {version + "(2, '');" + notes1 + ";" + notes2 + ";" + notes4, 3, ""},
+			"a newer program's":         {version + "(1, ''), (5, '');" + notes1 + ";" + notes2, 0, "start a newer program"},
+			"something else":            {version + "(1, '');" + notes1 + "; ALTER TABLE notes ADD COLUMN other", 0, "should be at version"},
+			"user_version, two scripts": {"PRAGMA user_version = 2;" + notes1 + ";" + notes2, 2, ""},
+		} {
+			t.Run(layout+"/"+name, func(t *testing.T) {
+				path := filepath.Join(t.TempDir(), "app.db")
+				change(t, path, c.legacy)
+				set := load(t, "app", folder, migratingsqlite.Layout(layout))
+				err := with(t, path, set)
+				if c.says != "" {
+					wantError(t, err, nil, c.says, "the database is unchanged")
+					return
+				}
+				must(t, err)
+				var wanted []string
+				for i, m := range set.Migrations() {
+					how := "baseline"
+					if i >= c.there {
+						how = "applied"
+					}
+					wanted = append(wanted, fmt.Sprintf("app %d %s %s", m.Version, m.Name, how))
+				}
+				want(t, rows(t, path, history), wanted)
+			})
+		}
 	}
 }
