@@ -505,7 +505,7 @@ func (s *Set) checkScript(m *Migration, file string, down bool, buf *[]byte) (c 
 		}
 	} else {
 		read := m.foreign.Script(text, down)
-		text, mayBeEmpty, c.checksum = read.Text, read.MayBeEmpty, hexSum(read.Sum)
+		text, mayBeEmpty, c.checksum = read.Text, read.MayBeEmpty || down, hexSum(read.Sum) // an empty way back is none
 		if read.NoTransaction {
 			c.manner = noTransaction
 		}

@@ -195,6 +195,12 @@ func (t *telemetry) end(outcome string, p *plan, r *report, err error) {
 	if errors.As(err, &panicked) {
 		attrs = append(attrs, slog.String("stack", string(panicked.stack)))
 	}
+	for _, s := range p.sets {
+		if s.doubt != "" && outcome != outcomeRefused {
+			log.LogAttrs(t.ctx, slog.LevelWarn, "migratingsqlite: the database is not as it is said to be",
+				slog.String("database", t.config.database), slog.String("baseline", s.doubt))
+		}
+	}
 	switch {
 	case outcome == outcomeRefused && t.config.repeats(err): // a busy pool asks again and again
 	case err != nil:
