@@ -1,6 +1,7 @@
 package migratingsqlite
 
 import (
+	"context"
 	"crypto/rand"
 	"database/sql/driver"
 	"errors"
@@ -200,3 +201,35 @@ WHERE foreign_keys IS NOT NULL`
 
 	keysGuard = "UPDATE main.migratingsqlite_lease SET token = NULL WHERE foreign_keys IS NOT NULL"
 )
+
+// A Lease is what keeps others from upgrading a database while one upgrade is
+// between two of its transactions: one with a migration that says
+// no-transaction or batch, or on a server. Who does not renew it in time loses
+// it, and the next one goes on from where he was.
+type Lease struct {
+	Owner     string    // who has it, or had it last: user, host and process
+	RenewedAt time.Time // by the database's clock, like the next
+	ExpiresAt time.Time // zero once it was given up
+	Expired   bool      // nobody is kept away by it
+	// What is being done, or was cut off and will be gone on with: a migration, how
+	// many of its statements are done, and how many rows they have changed. Set is
+	// "" where there is none.
+	Set        string
+	Version    int64
+	Statements int64
+	Rows       int64
+
+	token string
+	step  int64
+}
+
+// Lease returns who is upgrading the database, or was cut off while doing so; nil
+// if nobody is and nothing is half done. It only reads.
+func (m *Migrator) Lease(ctx context.Context) (*Lease, error) {
+	return nil, errors.ErrUnsupported
+}
+
+// Unlock takes exactly this lease away, as its holder has it now.
+func (m *Migrator) Unlock(ctx context.Context, l *Lease) error {
+	return errors.ErrUnsupported
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -41,6 +42,13 @@ func NewMigrator(dsn string, opts ...Option) (*Migrator, error) {
 	}
 	return m, nil
 }
+
+// Database returns the name by which errors call the database: without
+// parameters, and without secrets.
+func (m *Migrator) Database() string { return m.config.database }
+
+// Sets returns the sets that it applies, in this order.
+func (m *Migrator) Sets() []*Set { return slices.Clone(m.config.sets) }
 
 // A Plan is what opening a database would do.
 type Plan struct {
@@ -135,9 +143,8 @@ func (s *setPlan) status() SetStatus {
 	}
 	list := SetStatus{Set: s.set.name, Version: s.version}
 	add := func(r record, version int64, name, file, state string) {
-		at, _ := time.Parse(time.RFC3339, r.appliedAt)
 		list.Migrations = append(list.Migrations, MigrationStatus{
-			Version: version, Name: name, File: file, State: state, AppliedAt: at, Duration: r.duration, Err: r.err,
+			Version: version, Name: name, File: file, State: state, AppliedAt: parseTime(r.appliedAt), Duration: r.duration, Err: r.err,
 		})
 	}
 	for _, m := range s.set.migrations {
@@ -183,7 +190,7 @@ func (m *Migrator) Up(ctx context.Context) (*Result, error) {
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("migratingsqlite: %s: %w%s", m.config.database, m.config.cannotOpen(err), hint(err))
+		return nil, m.explain(m.config.cannotOpen(err))
 	}
 	result := &Result{LockWait: report.LockWait}
 	for _, d := range report.Done {
@@ -213,6 +220,20 @@ func closeAll(connectors ...driver.Connector) error {
 
 // plan reads the database; a missing file is an empty one.
 func (m *Migrator) plan(ctx context.Context) (p *plan, err error) {
+	missing, err := m.looking(ctx, func(r *run) error {
+		err := r.planOutside(ctx)
+		p = r.plan
+		return err
+	})
+	if missing {
+		return newPlan(m.config, &books{}), nil
+	}
+	return p, err
+}
+
+// looking calls f with a run that only reads, unless the database's file is
+// missing. The error is ready for the caller.
+func (m *Migrator) looking(ctx context.Context, f func(*run) error) (missing bool, err error) {
 	w := &waiter{budget: m.config.timeout}
 	err = m.with(ctx, m.look, w, func(where place) error {
 		r := run{config: m.config, place: where, store: where.server, wait: w}
@@ -222,21 +243,24 @@ func (m *Migrator) plan(ctx context.Context) (p *plan, err error) {
 				return err
 			}
 			defer s.end()
-			r.store = localStore{s, w}
+			r.conn, r.store = s, localStore{s, w}
 		}
-		err := r.planOutside(ctx)
-		p = r.plan
-		return err
+		return f(&r)
 	})
 	checking := *m.config
 	checking.mode = modeCheck
 	if errors.Is(checking.cannotOpen(err), ErrPending) {
-		return newPlan(m.config, &books{}), nil
+		return true, nil
 	}
-	if err != nil {
-		return nil, fmt.Errorf("migratingsqlite: %s: %w%s", m.config.database, err, hint(err))
+	return false, m.explain(err)
+}
+
+// explain makes the error of a method, nil of nil.
+func (m *Migrator) explain(err error) error {
+	if err == nil {
+		return nil
 	}
-	return p, nil
+	return fmt.Errorf("migratingsqlite: %s: %w%s", m.config.database, err, hint(err))
 }
 
 // with opens a connection, waiting while the database is busy, and closes it. A

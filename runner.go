@@ -114,15 +114,20 @@ func (r *run) explain(ctx context.Context, err error) error {
 // planOutside plans by what is read at one moment, which may have changed when
 // the run gets to write.
 func (r *run) planOutside(ctx context.Context) error {
-	var answers []engine.Answer
-	err := r.wait.retryIf(ctx, r.passes, func() (err error) {
-		answers, err = r.read(ctx, booksQueries...)
-		return err
-	})
+	answers, err := r.readAgain(ctx, booksQueries...)
 	if err != nil {
 		return err
 	}
 	return r.planFrom(ctx, answers, r.read)
+}
+
+// readAgain is read, until nothing that passes is in the way.
+func (r *run) readAgain(ctx context.Context, queries ...string) (answers []engine.Answer, err error) {
+	err = r.wait.retryIf(ctx, r.passes, func() (err error) {
+		answers, err = r.read(ctx, queries...)
+		return err
+	})
+	return answers, err
 }
 
 func (r *run) read(ctx context.Context, queries ...string) (answers []engine.Answer, err error) {
