@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -491,9 +490,7 @@ func (c *Connector) bringBehind(ctx context.Context, conn driver.Conn, w *waiter
 // cannotOpen explains why a database could not be opened.
 func (c *config) cannotOpen(err error) error {
 	if c.mode == modeCheck && sqliteCode(err) == sqliteCantOpen && c.path() != "" {
-		_, file := os.Stat(c.path())
-		_, folder := os.Stat(filepath.Dir(c.path()))
-		if errors.Is(file, fs.ErrNotExist) && folder == nil {
+		if !exists(c.path()) && exists(filepath.Dir(c.path())) {
 			return refuse(ErrPending, "the file does not exist, and _migrate=check does not create it; open it once with _migrate=on")
 		}
 	}
@@ -501,5 +498,9 @@ func (c *config) cannotOpen(err error) error {
 }
 
 func (c *Connector) explain(err error) error {
-	return fmt.Errorf("migratingsqlite: %s: %w%s", c.config.database, err, hint(err))
+	path := ""
+	if !c.wrapped {
+		path = c.config.path()
+	}
+	return fmt.Errorf("migratingsqlite: %s: %w%s", c.config.database, err, hint(err, path))
 }
