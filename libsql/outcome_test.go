@@ -5,6 +5,7 @@ package libsql_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/migratingsqlite/migratingsqlite"
@@ -347,4 +349,82 @@ func TestUpgradeBehindAReplica(t *testing.T) {
 	look(a, 30, func(n any) error { return a.QueryRow("SELECT max(version) FROM log").Scan(n) })
 	look(b, 30, func(n any) error { return b.QueryRow("SELECT max(version) FROM log").Scan(n) })
 	chain.check(s)
+}
+
+// A server that is a replica of another one may be behind it. Connections to it
+// are handed out when it is not, whoever did the upgrade.
+func TestUpgradeThroughAReplicaServer(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, sqldtest.WithReplicas())
+	r := sqldtest.StartReplica(t, s.Server)
+	// A replica that has just been started has nothing, and passes some requests on.
+	s.do("CREATE TABLE warm (x)")
+	for (&stream{url: r.URL}).lacks("warm") {
+		time.Sleep(time.Millisecond)
+	}
+	files, all := links{n: 24, rows: 5}.files(), fstest.MapFS{}
+	var functions []migratingsqlite.SetOption
+	for n := 1; n <= 24; n++ {
+		name := fmt.Sprintf("%04d_link.sql", n)
+		if all[name] = files[name]; n%3 == 2 {
+			text := string(files[name].Data)
+			delete(all, name)
+			functions = append(functions, migratingsqlite.Func(int64(n), "link", func(ctx context.Context, tx migratingsqlite.Tx) error {
+				_, err := tx.ExecContext(ctx, text)
+				return err
+			}, nil))
+		}
+		set := load(t, all, functions...)
+		if n%3 == 0 { // another program is faster
+			if err := connect(t.Context(), open(t, s.URL, set, migratingsqlite.WithBaseline("none"))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		db := open(t, r.URL, set, migratingsqlite.WithBaseline("none"))
+		var got int
+		if err := db.QueryRow("SELECT max(version) FROM log").Scan(&got); err != nil || got != n {
+			t.Errorf("at %d (%v), want %d", got, err, n)
+		}
+		db.Close()
+	}
+	links{n: 24, rows: 5}.at(s)
+}
+
+// lacks reports whether the server has no such table.
+func (s *stream) lacks(table string) bool {
+	got, err := s.ask("SELECT count(*) FROM sqlite_master WHERE name = '" + table + "'")
+	s.close()
+	return err != nil || got == "0"
+}
+
+// A replica whose server does not answer is waited for as long as was said.
+func TestReplicaOfAServerThatHangs(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	p := sqldtest.NewProxy(t, s.URL)
+	if err := connect(t.Context(), open(t, s.URL, chain.load(t))); err != nil {
+		t.Fatal(err)
+	}
+	p.Fault(func(_ int, r sqldtest.Request) sqldtest.Fault {
+		if strings.Contains(r.Path, "pipeline") {
+			return sqldtest.Pass
+		}
+		return sqldtest.Hang
+	})
+	db := open(t, p.URL+"?_migrate_timeout=1s&replica="+filepath.Join(t.TempDir(), "replica.db"), chain.load(t))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // hours, by itself
+	defer cancel()
+	for range 2 {
+		wantError(t, connect(ctx, db), "gave up after 1s: the server did not answer in time", "_migrate_timeout")
+	}
+	p.Fault(nil)
+	p.Down() // ends the call that was left alone
+	p.Up()
+	for ctx.Err() == nil && connect(ctx, db) != nil {
+		time.Sleep(10 * time.Millisecond)
+	}
+	var n int
+	if err := db.QueryRowContext(ctx, "SELECT max(version) FROM log").Scan(&n); err != nil || n != chain.n {
+		t.Error(n, err)
+	}
 }
