@@ -717,7 +717,7 @@ func TestTokens(t *testing.T) {
 		"missing":   {"", "wants a token, and there is none"},
 		"wrong":     {other(later, false), "refuses the token"},
 		"expired":   {sign(past, false), "expired"},
-		"malformed": {"abc", "refuses the token"},
+		"malformed": {"geheim", "refuses the token"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c2 := client(t, s.URL, c.token)
