@@ -17,6 +17,7 @@ type plan struct {
 	committed bool     // a part of it was
 	lease     leaseRow
 	refusal   error
+	forbidden error // the part of it that is about any writing, not only upgrades
 }
 
 // setPlan is the part of one set.
@@ -135,6 +136,7 @@ func newPlan(c *config, b *books) *plan {
 	if err := p.checkAppID(c, b); err != nil {
 		refusals = append(refusals, err)
 	}
+	forbidden := slices.Clip(refusals)
 	switch {
 	case p.known != nil || p.empty || c.baseline == baselineNone || c.baselineAt > 0:
 	case b.legacy == nil:
@@ -148,6 +150,7 @@ func newPlan(c *config, b *books) *plan {
 	}
 	s, err := planSet(ownConfig, ownBooks, bookkeeping())
 	p.sets, refusals = append(p.sets, s), append(refusals, err...)
+	p.forbidden = join(append(forbidden, err...))
 	for _, set := range c.sets {
 		s, err := planSet(c, b, set)
 		if len(c.sets) > 1 {
@@ -156,6 +159,9 @@ func newPlan(c *config, b *books) *plan {
 			}
 		}
 		p.sets, refusals = append(p.sets, s), append(refusals, err...)
+	}
+	if c.recording && !slices.ContainsFunc(p.sets, func(s setPlan) bool { return len(s.baseline) > 0 }) {
+		p.sets[0].pending, p.setAppID = nil, false
 	}
 	if err := p.checkHalfDone(c, b); err != nil {
 		refusals = append(refusals, err)
@@ -291,6 +297,10 @@ func planSet(c *config, b *books, set *Set) (s setPlan, refusals []error) {
 	}
 	if !slices.ContainsFunc(s.pending, func(m Migration) bool { return m.Version > 0 }) {
 		s.repeatable = nil
+	}
+	if c.recording && set.name != ownSet {
+		s.pending, s.digest = nil, digest(s.baseline)
+		return s, refusals
 	}
 	if len(late) > 0 && !c.outOfOrder {
 		cure := "give it a version"
