@@ -293,6 +293,12 @@ func TestWhatIsSaidOfADatabaseIsComparedWithIt(t *testing.T) {
 			var log strings.Builder
 			path := filepath.Join(t.TempDir(), "app.db")
 			change(t, path, c.legacy)
+			m, err := migratingsqlite.NewMigrator(path+c.params, migratingsqlite.WithSet(c.set))
+			must(t, err)
+			plan, err := m.Plan(t.Context())
+			must(t, err)
+			must(t, m.Close())
+			want(t, plan.Sets[0].Because, c.want)
 			must(t, open(t, path+c.params, migratingsqlite.WithSet(c.set), migratingsqlite.WithLogger(slog.New(slog.NewTextHandler(&log, nil)))).Ping())
 			want(t, rows(t, path, "SELECT DISTINCT json_extract(metadata, '$.from') FROM migratingsqlite_history WHERE set_name = 'app' AND status = 'baseline'"), []string{c.want})
 			_, but, doubted := strings.Cut(c.want, "although ")
