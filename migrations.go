@@ -163,8 +163,6 @@ func (m *Migration) read() error {
 			read := m.foreign.Script(text, f.text == &s.down)
 			if text = read.Text; f.text == &s.up {
 				now = hexSum(read.Sum)
-			} else {
-				text = bytes.TrimSpace(text) // nobody asks for a place in it
 			}
 		} else if f.text == &s.up {
 			now = checksum(text)
@@ -513,7 +511,7 @@ func (s *Set) checkScript(m *Migration, file string, down bool, buf *[]byte) (c 
 		}
 	} else {
 		read := m.foreign.Script(text, down)
-		text, mayBeEmpty, c.checksum = read.Text, read.MayBeEmpty, hexSum(read.Sum)
+		text, mayBeEmpty, c.checksum = read.Text, read.MayBeEmpty || down, hexSum(read.Sum) // an empty way back is none
 		if read.NoTransaction {
 			c.manner = noTransaction
 		}

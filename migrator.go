@@ -6,8 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
+	"strings"
 	"time"
+
+	"modernc.org/sqlite"
 )
 
 // A Migrator looks at a database and upgrades it on demand, for tools and
@@ -36,6 +40,9 @@ func NewMigrator(dsn string, opts ...Option) (*Migrator, error) {
 		checking := *c
 		checking.mode = modeCheck
 		m.bases[1], m.look, err = checking.connectors()
+		if err == nil && checking.other == nil && !c.inMemory {
+			m.look = onlooker{m.look, &checking}
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("migratingsqlite: %s: %w", c.database, err)
@@ -47,8 +54,36 @@ func NewMigrator(dsn string, opts ...Option) (*Migrator, error) {
 // parameters, and without secrets.
 func (m *Migrator) Database() string { return m.config.database }
 
+// Path returns the database's file, "" if it has none: in memory, or on a server.
+func (m *Migrator) Path() string {
+	if m.config.inMemory || m.config.other != nil && m.config.other.Server != nil {
+		return ""
+	}
+	return m.config.path()
+}
+
 // Sets returns the sets that it applies, in this order.
 func (m *Migrator) Sets() []*Set { return slices.Clone(m.config.sets) }
+
+// An onlooker connects to a database to look at it. Where a program has left a
+// write-ahead log behind, the last connection that closes would move it into the
+// database; one with mode=ro leaves both as they are, and needs the log to be
+// there.
+type onlooker struct {
+	driver.Connector
+	config *config
+}
+
+func (o onlooker) Connect(ctx context.Context) (driver.Conn, error) {
+	if info, err := os.Stat(o.config.path() + "-wal"); err != nil || info.Size() == 0 {
+		return o.Connector.Connect(ctx)
+	}
+	c, err := sqlite.NewConnector(strings.Replace(o.config.checkDSN(), "?mode=rw", "?mode=ro", 1))
+	if err != nil {
+		return nil, err
+	}
+	return c.Connect(ctx)
+}
 
 // A Plan is what opening a database would do.
 type Plan struct {
@@ -86,13 +121,15 @@ type MigrationStatus struct {
 	Err       string // of the last attempt, where it failed
 }
 
-// Result is what an upgrade has done.
+// Result is what an upgrade has done, or going back.
 type Result struct {
 	Applied  []Applied     // in this order; empty if there was nothing to do
+	Undone   []Applied     // by [Migrator.Down], in this order
 	LockWait time.Duration // how long it waited for other connections
 }
 
-// Applied is a migration that an upgrade has applied.
+// Applied is a migration that was applied, or undone: File is that of its down
+// script then.
 type Applied struct {
 	Set string
 	Migration
@@ -182,15 +219,9 @@ func (s *setPlan) status() SetStatus {
 // ends with the context. A private database in memory is gone when it returns:
 // that shows whether everything applies, and no more.
 func (m *Migrator) Up(ctx context.Context) (*Result, error) {
-	w := &waiter{budget: m.config.timeout}
-	var report *report
-	err := m.with(ctx, m.gate, w, func(p place) (err error) {
-		goal := newGoal(m.config)
-		report, _, err = m.config.upgrade(ctx, p, w, &goal)
-		return err
-	})
+	report, err := m.upgrade(ctx, m.config)
 	if err != nil {
-		return nil, m.explain(m.config.cannotOpen(err))
+		return nil, err
 	}
 	result := &Result{LockWait: report.LockWait}
 	for _, d := range report.Done {
@@ -201,6 +232,17 @@ func (m *Migrator) Up(ctx context.Context) (*Result, error) {
 		}
 	}
 	return result, nil
+}
+
+// upgrade is one upgrade, as a config says.
+func (m *Migrator) upgrade(ctx context.Context, c *config) (report *report, err error) {
+	w := &waiter{budget: c.timeout}
+	err = m.with(ctx, m.gate, w, func(p place) (err error) {
+		goal := newGoal(c)
+		report, _, err = c.upgrade(ctx, p, w, &goal)
+		return err
+	})
+	return report, m.explain(c.cannotOpen(err))
 }
 
 // Close releases what the calls have left open for the next one. Databases of
@@ -260,7 +302,7 @@ func (m *Migrator) explain(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("migratingsqlite: %s: %w%s", m.config.database, err, hint(err))
+	return fmt.Errorf("migratingsqlite: %s: %w%s", m.config.database, err, hint(err, m.config.path()))
 }
 
 // with opens a connection, waiting while the database is busy, and closes it. A

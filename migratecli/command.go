@@ -75,6 +75,7 @@ func version() string {
 func Main(cmd *cobra.Command, args ...string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second one ends it at once
 	cmd.SetArgs(args)
 	if args == nil {
 		cmd.SetArgs([]string{})

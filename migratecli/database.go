@@ -3,14 +3,17 @@ package migratecli
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/migratingsqlite/migratingsqlite"
+	"github.com/migratingsqlite/migratingsqlite/internal/engine"
 )
 
 // defaultSet is the name of a set where nothing else says one.
@@ -102,4 +105,58 @@ func (t *tool) folder() (string, error) {
 		}
 	}
 	return ".", nil
+}
+
+// reader opens the database of a migrator for reading. Unlike the DSN itself it
+// creates no file, and runs no PRAGMA, which may write. A file that is missing has
+// none.
+func (t *tool) reader(m *migratingsqlite.Migrator, dsn string) (*sql.DB, error) {
+	if m.Path() != "" {
+		if _, err := os.Stat(m.Path()); err != nil {
+			return nil, nil
+		}
+	}
+	if m.Path() == "" || otherEngine(dsn) {
+		c, err := migratingsqlite.NewConnector(dsn, append(slices.Clone(t.opts), migratingsqlite.WithMode("off"))...)
+		if err != nil {
+			return nil, err
+		}
+		return sql.OpenDB(c), nil
+	}
+	mode, params := "mode=rw", []string{}
+	for _, p := range parameters(dsn) {
+		switch {
+		case p == "mode=ro":
+			mode = p
+		case !strings.HasPrefix(p, "_") && !strings.HasPrefix(p, "mode="):
+			params = append(params, p)
+		}
+	}
+	if info, err := os.Stat(m.Path() + "-wal"); err == nil && info.Size() > 0 {
+		mode = "mode=ro" // to close it would move the log into the database
+	}
+	return sql.Open("sqlite", fileDSN(m.Path(), append(params, mode)...))
+}
+
+// otherEngine reports whether a DSN is for another engine than modernc.org/sqlite.
+func otherEngine(dsn string) bool {
+	scheme, _, _ := strings.Cut(dsn, ":")
+	return engine.Lookup(scheme) != nil
+}
+
+// parameters are those of a DSN.
+func parameters(dsn string) []string {
+	if i := strings.IndexByte(dsn, '?'); i > 0 && i < len(dsn)-1 {
+		return strings.Split(dsn[i+1:], "&")
+	}
+	return nil
+}
+
+// fileDSN names a file whatever it is called.
+func fileDSN(path string, params ...string) string {
+	dsn := "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
+	if len(params) > 0 {
+		dsn += "?" + strings.Join(params, "&")
+	}
+	return dsn
 }

@@ -2,6 +2,7 @@ package migratecli
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -26,7 +27,7 @@ type fleet struct {
 
 func (f *fleet) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.from, "from-file", "", "read the names of databases from a file, one a line; - is the standard input")
-	cmd.Flags().IntVar(&f.parallel, "parallel", runtime.NumCPU(), "how many databases at a time")
+	cmd.Flags().IntVar(&f.parallel, "parallel", 4*runtime.NumCPU(), "how many databases at a time")
 	cmd.Flags().StringVar(&f.report, "report", "", "write a line of JSON for each database to this file, also for what failed or is left")
 }
 
@@ -80,13 +81,20 @@ func (t *tool) one(cmd *cobra.Command, dsn string, do work) error {
 	if t.json {
 		err = writeJSON(cmd.OutOrStdout(), r)
 	} else {
-		r.text(newPrinter(cmd.OutOrStdout()))
+		p := newPrinter(cmd.OutOrStdout())
+		r.text(p)
+		err = p.broken
 	}
-	if err == nil && r.code() != 0 {
-		err = &exitError{r.code(), nil}
+	switch {
+	case err != nil:
+		return writing(err)
+	case r.code() != 0:
+		return &exitError{r.code(), nil}
 	}
-	return err
+	return nil
 }
+
+func writing(err error) error { return fmt.Errorf("writing the results: %w", err) }
 
 // targets expands what the arguments name. The driver's own way to write a name
 // comes first: a file may be called *.db.
@@ -226,6 +234,14 @@ func (y *tally) add(name string, r result, err error) {
 	y.record(r)
 }
 
+// leave records a database that is as it was.
+func (y *tally) leave(name string) {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	y.left++
+	y.record(left{name, "left"})
+}
+
 func (t *tool) many(cmd *cobra.Command, dsns []string, do work) error {
 	if t.fleet.parallel < 1 {
 		return usageError(cmd, "--parallel %d: wants at least 1", t.fleet.parallel)
@@ -251,6 +267,10 @@ func (t *tool) many(cmd *cobra.Command, dsns []string, do work) error {
 		workers.Go(func() {
 			for dsn := range queue {
 				name, r, err := do(ctx, dsn)
+				if err != nil && ctx.Err() != nil {
+					y.leave(name)
+					continue
+				}
 				y.add(name, r, err)
 				bar.step(err != nil)
 			}
@@ -263,21 +283,21 @@ func (t *tool) many(cmd *cobra.Command, dsns []string, do work) error {
 		case <-ctx.Done():
 		}
 		for _, dsn := range dsns[i:] {
-			y.left++
-			y.record(left{t.name(dsn), "left"})
+			y.leave(t.name(dsn))
 		}
 		break
 	}
 	close(queue)
 	workers.Wait()
 	bar.stop()
-	if y.broken != nil {
-		return fmt.Errorf("writing the results: %w", y.broken)
-	}
 	if !t.json {
-		y.summary(newPrinter(cmd.OutOrStdout()), len(dsns), time.Since(start))
+		p := newPrinter(cmd.OutOrStdout())
+		y.summary(p, len(dsns), time.Since(start))
+		y.broken = cmp.Or(y.broken, p.broken)
 	}
 	switch {
+	case y.broken != nil:
+		return writing(y.broken)
 	case ctx.Err() != nil:
 		return fmt.Errorf("interrupted: %s of %d are left; run it again to do them", count(y.left, "database"), len(dsns))
 	case y.failed.n > 0:

@@ -17,7 +17,8 @@ import (
 type printer struct {
 	io.Writer
 	colored bool
-	width   int // of the terminal; 0 if there is none
+	width   int   // of the terminal; 0 if there is none
+	broken  error // of the first write that failed
 }
 
 // newPrinter colours only for a terminal, and not with NO_COLOR.
@@ -34,7 +35,11 @@ func newPrinter(w io.Writer) *printer {
 
 func isTTY(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
-func (p *printer) printf(format string, args ...any) { fmt.Fprintf(p, format, args...) }
+func (p *printer) printf(format string, args ...any) {
+	if _, err := fmt.Fprintf(p, format, args...); p.broken == nil {
+		p.broken = err
+	}
+}
 
 // paint colours a text.
 func (p *printer) paint(c text.Colors, s string) string {

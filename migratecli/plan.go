@@ -106,7 +106,11 @@ func (t *tool) planOf(more ...migratingsqlite.Option) work {
 					known[set.Digest()] = effects
 				}
 				mu.Unlock()
-				counts := t.counter(dsn)
+				db, err := t.reader(m, dsn)
+				if err != nil {
+					return m.Database(), nil, err
+				}
+				counts := &counter{db, map[string]int64{}}
 				for _, mig := range s.Pending {
 					st, err := newStep(ctx, mig, effects, counts)
 					if err != nil {
@@ -201,17 +205,8 @@ func newStep(ctx context.Context, m migratingsqlite.Migration, e *effects, rows 
 
 // A counter counts the rows of the tables of a database, each once.
 type counter struct {
-	db    *sql.DB
+	db    *sql.DB // nil where there is none
 	known map[string]int64
-}
-
-// counter reads the database that a plan was made for, so that it is there.
-func (t *tool) counter(dsn string) *counter {
-	c := &counter{known: map[string]int64{}}
-	if connector, err := migratingsqlite.NewConnector(dsn, append(slices.Clone(t.opts), migratingsqlite.WithMode("off"))...); err == nil {
-		c.db = sql.OpenDB(connector)
-	}
-	return c
 }
 
 // of returns the number of rows of a table, if there is such a table.

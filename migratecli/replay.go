@@ -23,7 +23,7 @@ func replay(ctx context.Context, set *migratingsqlite.Set, look func(m migrating
 	}
 	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "replay.db")
-	db, err := sql.Open("sqlite", path)
+	db, err := sql.Open("sqlite", fileDSN(path))
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func upTo(ctx context.Context, path string, set *migratingsqlite.Set, version in
 	if version > 0 {
 		opts = append(opts, migratingsqlite.WithTo(version))
 	}
-	m, err := migratingsqlite.NewMigrator("file:"+path+"?_pragma=synchronous(0)", opts...)
+	m, err := migratingsqlite.NewMigrator(fileDSN(path, "_pragma=synchronous(0)"), opts...)
 	if err != nil {
 		return err
 	}
