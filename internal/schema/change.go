@@ -132,21 +132,33 @@ type Script []Step
 type Step struct {
 	Notes []string // what to know of it
 	SQL   string
+	goes  bool // with the one before
 }
 
 // String writes the script, the notes as comments.
 func (s Script) String() string {
 	var b strings.Builder
 	for i, st := range s {
-		if i > 0 && (len(st.Notes) > 0 || strings.Contains(st.SQL, "\n") || strings.Contains(s[i-1].SQL, "\n")) {
+		long := func(st Step) bool { return st.goes || len(st.Notes) > 0 || strings.Contains(st.SQL, "\n") }
+		if i > 0 && !st.goes && (long(st) || long(s[i-1])) {
 			b.WriteByte('\n')
 		}
 		for _, n := range st.Notes {
-			b.WriteString("-- " + strings.Join(strings.Fields(n), " ") + "\n")
+			b.WriteString("-- " + oneLine(n) + "\n")
 		}
 		b.WriteString(st.SQL + "\n")
 	}
 	return b.String()
+}
+
+// oneLine keeps a note from reaching beyond its comment.
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\r' || r == 0 {
+			return ' '
+		}
+		return r
+	}, s)
 }
 
 // Change returns the statements that turn a database with one structure into one
@@ -642,7 +654,7 @@ func (c *changer) script() (list []step) {
 		switch {
 		case !ok && w.fromOthers():
 			behind = append(behind, Step{SQL: ended(w.sql)})
-			behind = append(behind, w.refill()...)
+			behind = append(behind, w.refill(true)...)
 		case !ok:
 			add("", Step{SQL: ended(w.sql)})
 		case ch.how == rebuild:
@@ -650,10 +662,10 @@ func (c *changer) script() (list []step) {
 		case ch.how == alter:
 			add(name, c.altered(have.tables[name], w, ch)...)
 		case ch.how == renew:
-			behind = append(behind, Step{Notes: ch.notes, SQL: "DROP TABLE " + quoteName(w.name) + ";"}, Step{SQL: ended(w.sql)})
-			behind = append(behind, w.refill()...)
+			behind = append(behind, Step{Notes: ch.notes, SQL: "DROP TABLE " + quoteName(w.name) + ";"}, Step{SQL: ended(w.sql), goes: true})
+			behind = append(behind, w.refill(true)...)
 		case w.fromOthers() && c.stale(w, changes, lost):
-			behind = append(behind, w.refill()...)
+			behind = append(behind, w.refill(false)...)
 		}
 	}
 	for _, name := range slices.Backward(have.tableOrder()) {

@@ -42,15 +42,12 @@ func (c *changer) table(h, w *table) (ch change) {
 		return ch
 	}
 	ch = change{how: rebuild}
-	var texts []string
+	if len(diffs) > 0 {
+		ch.notes = append(ch.notes, quoteName(w.name)+" is made anew, since ALTER TABLE does not do this:")
+	}
 	for _, d := range diffs {
-		texts = append(texts, d.Text)
+		ch.notes = append(ch.notes, "  "+d.Text)
 	}
-	why := quoteName(w.name) + " is made anew and filled again"
-	if len(texts) > 0 {
-		why += ", since ALTER TABLE does not do this: " + strings.Join(texts, "; ")
-	}
-	ch.notes = []string{why + "."}
 	switch {
 	case h.noRows() && !w.noRows() && !w.fromOthers():
 		if ch.how = renew; !c.Lossy {
@@ -129,16 +126,17 @@ func (c *changer) made(h, w *table, ch change) []Step {
 	name := c.freeName(w)
 	insert, notes := c.fill(h, w, name)
 	list := []Step{{Notes: append(ch.notes, notes...), SQL: renamed(w, name)}}
+	add := func(sql string, notes ...string) { list = append(list, Step{notes, sql, true}) }
 	if insert != "" {
-		list = append(list, Step{SQL: insert})
+		add(insert)
 	}
 	if h.autoincrements() && w.autoincrements() {
-		// Numbers that were given away are not given again.
-		list = append(list,
-			Step{SQL: "DELETE FROM sqlite_sequence WHERE name = " + quoteString(name) + ";"},
-			Step{SQL: "INSERT INTO sqlite_sequence (name, seq) SELECT " + quoteString(name) + ", seq FROM sqlite_sequence WHERE name = " + quoteString(h.name) + ";"})
+		add("DELETE FROM sqlite_sequence WHERE name = "+quoteString(name)+";", "Numbers that were given away are not given again.")
+		add("INSERT INTO sqlite_sequence (name, seq) SELECT " + quoteString(name) + ", seq FROM sqlite_sequence WHERE name = " + quoteString(h.name) + ";")
 	}
-	return append(list, Step{SQL: "DROP TABLE " + quoteName(h.name) + ";"}, Step{SQL: "ALTER TABLE " + quoteName(name) + " RENAME TO " + quoteName(w.name) + ";"})
+	add("DROP TABLE " + quoteName(h.name) + ";")
+	add("ALTER TABLE " + quoteName(name) + " RENAME TO " + quoteName(w.name) + ";")
+	return list
 }
 
 func (t *table) autoincrements() bool { return strings.Contains(t.key.key, "\x00autoincrement") }
@@ -419,10 +417,10 @@ func (c *changer) stale(index *table, changes map[string]change, lost map[string
 }
 
 // refill fills an index of another table's rows.
-func (t *table) refill() []Step {
+func (t *table) refill(goes bool) []Step {
 	if !t.fromOthers() {
 		return nil
 	}
 	n := quoteName(t.name)
-	return []Step{{SQL: "INSERT INTO " + n + " (" + n + ") VALUES ('rebuild');"}}
+	return []Step{{SQL: "INSERT INTO " + n + " (" + n + ") VALUES ('rebuild');", goes: goes}}
 }
