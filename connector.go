@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -106,10 +105,8 @@ func WrapConnector(base driver.Connector, opts ...Option) (*Connector, error) {
 func (c *config) connectors() (base, gate driver.Connector, err error) {
 	if c.other != nil {
 		other := c.other
-		if check := c.mode == modeCheck; check != c.rest.Check {
-			rest := c.rest
-			rest.Check = check
-			if other, err = c.opener(rest); err != nil {
+		if check := c.mode == modeCheck; check != c.checked {
+			if other, err = c.opener(check); err != nil {
 				return nil, nil, err
 			}
 		}
@@ -493,9 +490,7 @@ func (c *Connector) bringBehind(ctx context.Context, conn driver.Conn, w *waiter
 // cannotOpen explains why a database could not be opened.
 func (c *config) cannotOpen(err error) error {
 	if c.mode == modeCheck && sqliteCode(err) == sqliteCantOpen && c.path() != "" {
-		_, file := os.Stat(c.path())
-		_, folder := os.Stat(filepath.Dir(c.path()))
-		if errors.Is(file, fs.ErrNotExist) && folder == nil {
+		if !exists(c.path()) && exists(filepath.Dir(c.path())) {
 			return refuse(ErrPending, "the file does not exist, and _migrate=check does not create it; open it once with _migrate=on")
 		}
 	}
@@ -503,5 +498,9 @@ func (c *config) cannotOpen(err error) error {
 }
 
 func (c *Connector) explain(err error) error {
-	return fmt.Errorf("migratingsqlite: %s: %w%s", c.config.database, err, hint(err))
+	path := ""
+	if !c.wrapped {
+		path = c.config.path()
+	}
+	return fmt.Errorf("migratingsqlite: %s: %w%s", c.config.database, err, hint(err, path))
 }
