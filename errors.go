@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 
@@ -32,6 +35,8 @@ var (
 	// ErrLocked: other connections held the database for longer than
 	// _migrate_timeout.
 	ErrLocked = errors.New("the database is locked")
+	// ErrNoDown: a migration that [Migrator.PlanDown] would undo has no way back.
+	ErrNoDown = errors.New("a migration cannot be undone")
 	// ErrMalformed: a set cannot be loaded.
 	ErrMalformed = errors.New("the migrations are malformed")
 )
@@ -48,9 +53,10 @@ type MigrationError struct {
 	Set          string
 	Version      int64  // 0 for a repeatable migration
 	Name         string // without the version
-	File         string // path in the set's file system, "" for a Func
+	File         string // path in the set's file system, "" for a Func; "down_sql of 0007_add_prefs" if the script is from the database
 	Line, Column int    // where the statement begins, from 1; the column in bytes; 0 where there is no statement
 	Statement    string // its text; not part of Error(), since it may hold data
+	Down         bool   // it failed while it was undone
 	Err          error
 }
 
@@ -68,7 +74,11 @@ func (e *MigrationError) Error() string {
 			fmt.Fprintf(&at, ":%d:%d", e.Line, e.Column)
 		}
 	}
-	return fmt.Sprintf("migration %s %s%s: %s", label(e.Version, e.Name), verb, at.String(), causeText(e.Err))
+	what := "migration"
+	if e.Down {
+		what = "undoing migration"
+	}
+	return fmt.Sprintf("%s %s %s%s: %s", what, label(e.Version, e.Name), verb, at.String(), causeText(e.Err))
 }
 
 // Unwrap returns the cause.
@@ -165,8 +175,9 @@ const (
 	sqliteNotADB     = 26
 )
 
-// hint says what to do about an error that does not say it by itself.
-func hint(err error) string {
+// hint says what to do about an error that does not say it by itself. The path is
+// the database's, "" if it is not known.
+func hint(err error, path string) string {
 	switch sqliteCode(err) {
 	case sqliteReadOnly:
 		var m *MigrationError
@@ -178,13 +189,31 @@ func hint(err error) string {
 	case sqliteIOErr:
 		return "; see whether the disk is full or failing, then open it again"
 	case sqliteCantOpen:
-		return "; does its folder exist, and may this program write there?"
+		return whyNotOpened(path)
 	case sqliteNotADB:
 		return "; it is another kind of file, or encrypted, and was not touched"
 	case sqliteCorrupt:
 		return "; the file is damaged: restore a backup, or see https://www.sqlite.org/recovery.html"
 	}
 	return ""
+}
+
+func whyNotOpened(path string) string {
+	if path == "" {
+		return "; does its folder exist, and may this program write there?"
+	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return "; it is a folder: name a file"
+	}
+	if folder := filepath.Dir(path); !exists(folder) {
+		return "; there is no folder " + folder
+	}
+	return "; may this program read it, and write to its folder?"
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // sqliteCode returns the primary result code behind an error, 0 if there is

@@ -63,6 +63,9 @@ const stateQuery = "SELECT set_name, digest FROM main.migratingsqlite_state"
 // goes to the wrapped driver directly. On an error the database may be new, or
 // busy, or not a database: the caller finds out.
 func (g *goal) reached(ctx context.Context, conn driver.Conn) (bool, error) {
+	if g == nil {
+		return false, nil
+	}
 	met := 0
 	err := eachRow(ctx, conn, stateQuery, func(row []driver.Value) {
 		if g.meets(row) {
@@ -92,6 +95,9 @@ func (g *goal) reachedOn(ctx context.Context, s engine.Server) (bool, error) {
 
 // metBy looks at the rows of stateQuery.
 func (g *goal) metBy(rows [][]driver.Value) bool {
+	if g == nil {
+		return false
+	}
 	met := 0
 	for _, row := range rows {
 		if g.meets(row) {
@@ -204,6 +210,7 @@ type books struct {
 	appID   int32
 	lease   leaseRow
 	legacy  *legacy // of a database that has no history; nil where it was not looked for
+	doubt   string  // how its structure is not what a history or _migrate_baseline says
 }
 
 // known returns the sets, but for the driver's own, that there is a history of.
@@ -427,12 +434,8 @@ const durationAt = 6
 func (d *done) row() []any {
 	m, w := d.migration, writer()
 	about := metadata{From: d.from, File: m.File, Statements: d.statements, Rows: d.rows, App: w.app}
-	var down any
 	if m.scripts != nil {
 		about.YAML = m.scripts.metadata
-		if m.downFile != "" {
-			down = m.scripts.down
-		}
 	}
 	metadata, err := json.Marshal(about)
 	if err != nil {
@@ -442,12 +445,30 @@ func (d *done) row() []any {
 	if d.err != nil {
 		failure = d.err.Error()
 	}
-	compatible := 0
+	compatible, down := m.kept()
+	return []any{d.set, m.Version, m.Name, m.Checksum, d.status, compatible,
+		d.duration.Milliseconds(), down, w.user, w.version, w.host, failure, string(metadata)}
+}
+
+// kept is what the history keeps for programs that do not have the migration:
+// whether they can go on working, and the way back, NULL if there is none. A
+// script without the function that goes before it would be half of one.
+func (m *Migration) kept() (compatible int, down any) {
 	if m.Compatible() {
 		compatible = 1
 	}
-	return []any{d.set, m.Version, m.Name, m.Checksum, d.status, compatible,
-		d.duration.Milliseconds(), down, w.user, w.version, w.host, failure, string(metadata)}
+	text := ""
+	switch {
+	case m.scripts == nil || m.downFunc != nil:
+	case m.Version == 0:
+		text = m.drops(nil)
+	case m.downFile != "":
+		text = m.scriptDown()
+	}
+	if text != "" {
+		down = text
+	}
+	return compatible, down
 }
 
 // metadata is the JSON object in migratingsqlite_history.metadata.
@@ -460,8 +481,12 @@ type metadata struct {
 	YAML       string `json:"metadata_yaml,omitempty"`
 }
 
-// writer says who writes the history.
-var writer = sync.OnceValue(func() (w struct{ user, host, app, version string }) {
+// account is who writes the history, on what computer, by which program.
+type account struct{ user, host, app, version string }
+
+func (a account) String() string { return a.user + "@" + a.host }
+
+var writer = sync.OnceValue(func() (w account) {
 	w.user = cmp.Or(os.Getenv("USER"), os.Getenv("USERNAME"), strconv.Itoa(os.Getuid()))
 	w.host, _ = os.Hostname()
 	if info, ok := debug.ReadBuildInfo(); ok {

@@ -1,6 +1,7 @@
 package migratingsqlite
 
 import (
+	"context"
 	"crypto/rand"
 	"database/sql/driver"
 	"errors"
@@ -200,3 +201,113 @@ WHERE foreign_keys IS NOT NULL`
 
 	keysGuard = "UPDATE main.migratingsqlite_lease SET token = NULL WHERE foreign_keys IS NOT NULL"
 )
+
+// A Lease is what keeps others from upgrading a database while one upgrade is
+// between two of its transactions: one with a migration that says
+// no-transaction or batch, or on a server. Who does not renew it in time loses
+// it, and the next one goes on from where he was.
+type Lease struct {
+	Owner     string    // who has it, or had it last: user, host and process
+	RenewedAt time.Time // by the database's clock, like the next
+	ExpiresAt time.Time // zero if it was given up
+	Expired   bool      // it keeps nobody away any more
+	// The migration that is being done, or was cut off and is gone on with by the
+	// next open; how many of its statements are done, and how many rows they have
+	// changed. Set is "" where there is none.
+	Set        string
+	Version    int64
+	Statements int64
+	Rows       int64
+
+	token string
+	step  int64
+}
+
+// Lease returns who is upgrading the database in several transactions, or was cut
+// off while doing so; nil if nobody is, and nothing is half done. It only reads.
+func (m *Migrator) Lease(ctx context.Context) (l *Lease, err error) {
+	_, err = m.looking(ctx, func(r *run) error {
+		answers, err := r.readAgain(ctx, leaseDetails...)
+		if err == nil {
+			l, err = readLeaseDetails(answers)
+		}
+		return err
+	})
+	return l, err
+}
+
+// Unlock takes exactly this lease away, as [Migrator.Lease] has returned it: if it
+// was renewed or taken over since, Unlock refuses. Whoever has it cannot write any
+// more, and what it is doing now comes to nothing. What is half done stays noted,
+// and the next open goes on with it.
+func (m *Migrator) Unlock(ctx context.Context, l *Lease) error {
+	if l == nil {
+		return m.explain(errors.New("there is no lease to take away"))
+	}
+	if err := m.mayWrite(); err != nil {
+		return err
+	}
+	w := &waiter{budget: m.config.timeout}
+	return m.explain(m.with(ctx, m.gate, w, func(p place) error {
+		r := run{config: m.config, place: p, store: p.server, wait: w}
+		if p.server == nil {
+			s, err := newSession(ctx, p.conn)
+			if err != nil {
+				return err
+			}
+			defer s.end()
+			r.store = localStore{s, w}
+		}
+		return w.retryIf(ctx, r.passes, func() error { return r.takeAway(ctx, l) })
+	}))
+}
+
+// takeAway takes a lease away, which may have been done by a try before.
+func (r *run) takeAway(ctx context.Context, l *Lease) error {
+	list := []engine.Statement{{
+		Text: "UPDATE main.migratingsqlite_lease SET token = '', expires_at = '' WHERE token IN ('', ?) AND step = ?",
+		Args: []driver.Value{l.token, l.step},
+	}}
+	for _, q := range leaseDetails {
+		list = append(list, engine.Statement{Text: q, Query: true})
+	}
+	answers, err := r.request(ctx, list...)
+	if err != nil || answers[0].RowsAffected > 0 {
+		return err
+	}
+	now, err := readLeaseDetails(answers[1:])
+	switch {
+	case err != nil:
+		return err
+	case now == nil:
+		return errors.New("the lease was given up meanwhile, and nothing is half done")
+	}
+	return fmt.Errorf("the lease is not as it was shown any more: %s renewed it at %s; look again", now.Owner, now.RenewedAt.Format(time.RFC3339))
+}
+
+// leaseDetails ask for all that is known of the lease. The last one fails in a
+// database that has none.
+var leaseDetails = []string{
+	tableQuery(leaseTable),
+	"SELECT owner, token, step, renewed_at, expires_at, expires_at <= " + now("") + `, coalesce(set_name, ''),
+	coalesce(version, 0), coalesce(statement, 0), coalesce(rows_affected, 0) FROM main.migratingsqlite_lease`,
+}
+
+// readLeaseDetails makes a lease of the answers to leaseDetails.
+func readLeaseDetails(answers []engine.Answer) (*Lease, error) {
+	rows, err := rowsOf(leaseTable, answers)
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	l := new(Lease)
+	var renewed, expires string
+	var expired int64
+	if err := scan(rows[0], &l.Owner, &l.token, &l.step, &renewed, &expires, &expired, &l.Set, &l.Version, &l.Statements, &l.Rows); err != nil {
+		return nil, damaged(leaseTable, err)
+	}
+	if expires == "" && l.Statements+l.Rows == 0 {
+		return nil, nil // given up
+	}
+	l.RenewedAt, l.ExpiresAt, l.Expired = parseTime(renewed), parseTime(expires), expired != 0
+	return l, nil
+}

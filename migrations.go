@@ -125,6 +125,21 @@ func (m Migration) Compatible() bool {
 	return err == nil && script.Compatible(statements)
 }
 
+// DownFile is the path of the file with the down script, "" where there is none.
+// It is File where that has both directions.
+func (m Migration) DownFile() string { return m.downFile }
+
+// SQL returns the texts of the migration's scripts, "" where there is none: a
+// [Func] has neither. Of a file with both directions they are its sections. The
+// error is that of reading the files, which must be as they were when the set was
+// loaded.
+func (m Migration) SQL() (up, down string, err error) {
+	if err := m.read(); err != nil || m.scripts == nil {
+		return "", "", err
+	}
+	return m.scripts.up, m.scripts.down, nil
+}
+
 // read reads the scripts, which must be as they were when the set was loaded.
 func (m *Migration) read() error {
 	if m.scripts != nil || m.File == "" {
@@ -148,8 +163,6 @@ func (m *Migration) read() error {
 			read := m.foreign.Script(text, f.text == &s.down)
 			if text = read.Text; f.text == &s.up {
 				now = hexSum(read.Sum)
-			} else {
-				text = bytes.TrimSpace(text) // nobody asks for a place in it
 			}
 		} else if f.text == &s.up {
 			now = checksum(text)
@@ -434,10 +447,12 @@ func (s *Set) check(m *Migration, buf *[]byte) (look, error) {
 		switch {
 		case d.Word == directiveUnless:
 			_, why = parseThing(d.Args)
+		case d.Word == script.Nolint: // a newer tool may have codes that this program does not know
+			_, why = d.Codes()
 		case !d.Leading && known:
 			why = errors.New("this directive must come before the first statement")
 		case !known:
-			why = fmt.Errorf("unknown directive %s; did you mean %s?", quote(d.Word), near.Word(d.Word, append(keys(directives), directiveUnless)))
+			why = fmt.Errorf("unknown directive %s; did you mean %s?", quote(d.Word), near.Word(d.Word, append(keys(directives), directiveUnless, script.Nolint)))
 		case d.Args != "":
 			why = fmt.Errorf("the directive %s takes nothing after it", d.Word)
 		case m.compatible*says.compatible != 0 && m.compatible != says.compatible:
@@ -496,7 +511,7 @@ func (s *Set) checkScript(m *Migration, file string, down bool, buf *[]byte) (c 
 		}
 	} else {
 		read := m.foreign.Script(text, down)
-		text, mayBeEmpty, c.checksum = read.Text, read.MayBeEmpty, hexSum(read.Sum)
+		text, mayBeEmpty, c.checksum = read.Text, read.MayBeEmpty || down, hexSum(read.Sum) // an empty way back is none
 		if read.NoTransaction {
 			c.manner = noTransaction
 		}

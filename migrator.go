@@ -6,7 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"slices"
+	"strings"
 	"time"
+
+	"modernc.org/sqlite"
 )
 
 // A Migrator looks at a database and upgrades it on demand, for tools and
@@ -35,11 +40,49 @@ func NewMigrator(dsn string, opts ...Option) (*Migrator, error) {
 		checking := *c
 		checking.mode = modeCheck
 		m.bases[1], m.look, err = checking.connectors()
+		if err == nil && checking.other == nil && !c.inMemory {
+			m.look = onlooker{m.look, &checking}
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("migratingsqlite: %s: %w", c.database, err)
 	}
 	return m, nil
+}
+
+// Database returns the name by which errors call the database: without
+// parameters, and without secrets.
+func (m *Migrator) Database() string { return m.config.database }
+
+// Path returns the database's file, "" if it has none: in memory, or on a server.
+func (m *Migrator) Path() string {
+	if m.config.inMemory || m.config.other != nil && m.config.other.Server != nil {
+		return ""
+	}
+	return m.config.path()
+}
+
+// Sets returns the sets that it applies, in this order.
+func (m *Migrator) Sets() []*Set { return slices.Clone(m.config.sets) }
+
+// An onlooker connects to a database to look at it. Where a program has left a
+// write-ahead log behind, the last connection that closes would move it into the
+// database; one with mode=ro leaves both as they are, and needs the log to be
+// there.
+type onlooker struct {
+	driver.Connector
+	config *config
+}
+
+func (o onlooker) Connect(ctx context.Context) (driver.Conn, error) {
+	if info, err := os.Stat(o.config.path() + "-wal"); err != nil || info.Size() == 0 {
+		return o.Connector.Connect(ctx)
+	}
+	c, err := sqlite.NewConnector(strings.Replace(o.config.checkDSN(), "?mode=rw", "?mode=ro", 1))
+	if err != nil {
+		return nil, err
+	}
+	return c.Connect(ctx)
 }
 
 // A Plan is what opening a database would do.
@@ -56,6 +99,7 @@ type SetPlan struct {
 	Version  int64       // the newest that the database has, 0 if it has none
 	Target   int64       // the newest after the upgrade
 	Baseline []Migration // would be recorded as being there already
+	Because  string      // what says so, and what in the structure speaks against it; "" without Baseline
 	Pending  []Migration // would be applied, in this order
 }
 
@@ -78,13 +122,15 @@ type MigrationStatus struct {
 	Err       string // of the last attempt, where it failed
 }
 
-// Result is what an upgrade has done.
+// Result is what an upgrade has done, or going back.
 type Result struct {
 	Applied  []Applied     // in this order; empty if there was nothing to do
+	Undone   []Applied     // by [Migrator.Down], in this order
 	LockWait time.Duration // how long it waited for other connections
 }
 
-// Applied is a migration that an upgrade has applied.
+// Applied is a migration that was applied, or undone: File is that of its down
+// script then.
 type Applied struct {
 	Set string
 	Migration
@@ -106,7 +152,7 @@ func (m *Migrator) Plan(ctx context.Context) (*Plan, error) {
 	}
 	for _, s := range p.sets[1:] {
 		plan.Sets = append(plan.Sets, SetPlan{
-			Set: s.set.name, Version: s.version, Target: s.after(), Baseline: s.baseline, Pending: s.pending,
+			Set: s.set.name, Version: s.version, Target: s.after(), Baseline: s.baseline, Because: s.because(), Pending: s.pending,
 		})
 	}
 	return plan, nil
@@ -135,9 +181,8 @@ func (s *setPlan) status() SetStatus {
 	}
 	list := SetStatus{Set: s.set.name, Version: s.version}
 	add := func(r record, version int64, name, file, state string) {
-		at, _ := time.Parse(time.RFC3339, r.appliedAt)
 		list.Migrations = append(list.Migrations, MigrationStatus{
-			Version: version, Name: name, File: file, State: state, AppliedAt: at, Duration: r.duration, Err: r.err,
+			Version: version, Name: name, File: file, State: state, AppliedAt: parseTime(r.appliedAt), Duration: r.duration, Err: r.err,
 		})
 	}
 	for _, m := range s.set.migrations {
@@ -175,15 +220,9 @@ func (s *setPlan) status() SetStatus {
 // ends with the context. A private database in memory is gone when it returns:
 // that shows whether everything applies, and no more.
 func (m *Migrator) Up(ctx context.Context) (*Result, error) {
-	w := &waiter{budget: m.config.timeout}
-	var report *report
-	err := m.with(ctx, m.gate, w, func(p place) (err error) {
-		goal := newGoal(m.config)
-		report, _, err = m.config.upgrade(ctx, p, w, &goal)
-		return err
-	})
+	report, err := m.upgrade(ctx, m.config)
 	if err != nil {
-		return nil, fmt.Errorf("migratingsqlite: %s: %w%s", m.config.database, m.config.cannotOpen(err), hint(err))
+		return nil, err
 	}
 	result := &Result{LockWait: report.LockWait}
 	for _, d := range report.Done {
@@ -194,6 +233,17 @@ func (m *Migrator) Up(ctx context.Context) (*Result, error) {
 		}
 	}
 	return result, nil
+}
+
+// upgrade is one upgrade, as a config says.
+func (m *Migrator) upgrade(ctx context.Context, c *config) (report *report, err error) {
+	w := &waiter{budget: c.timeout}
+	err = m.with(ctx, m.gate, w, func(p place) (err error) {
+		goal := newGoal(c)
+		report, _, err = c.upgrade(ctx, p, w, &goal)
+		return err
+	})
+	return report, m.explain(c.cannotOpen(err))
 }
 
 // Close releases what the calls have left open for the next one. Databases of
@@ -213,6 +263,20 @@ func closeAll(connectors ...driver.Connector) error {
 
 // plan reads the database; a missing file is an empty one.
 func (m *Migrator) plan(ctx context.Context) (p *plan, err error) {
+	missing, err := m.looking(ctx, func(r *run) error {
+		err := r.planOutside(ctx)
+		p = r.plan
+		return err
+	})
+	if missing {
+		return newPlan(m.config, &books{}), nil
+	}
+	return p, err
+}
+
+// looking calls f with a run that only reads, unless the database's file is
+// missing. The error is ready for the caller.
+func (m *Migrator) looking(ctx context.Context, f func(*run) error) (missing bool, err error) {
 	w := &waiter{budget: m.config.timeout}
 	err = m.with(ctx, m.look, w, func(where place) error {
 		r := run{config: m.config, place: where, store: where.server, wait: w}
@@ -222,21 +286,24 @@ func (m *Migrator) plan(ctx context.Context) (p *plan, err error) {
 				return err
 			}
 			defer s.end()
-			r.store = localStore{s, w}
+			r.conn, r.store = s, localStore{s, w}
 		}
-		err := r.planOutside(ctx)
-		p = r.plan
-		return err
+		return f(&r)
 	})
 	checking := *m.config
 	checking.mode = modeCheck
 	if errors.Is(checking.cannotOpen(err), ErrPending) {
-		return newPlan(m.config, &books{}), nil
+		return true, nil
 	}
-	if err != nil {
-		return nil, fmt.Errorf("migratingsqlite: %s: %w%s", m.config.database, err, hint(err))
+	return false, m.explain(err)
+}
+
+// explain makes the error of a method, nil of nil.
+func (m *Migrator) explain(err error) error {
+	if err == nil {
+		return nil
 	}
-	return p, nil
+	return fmt.Errorf("migratingsqlite: %s: %w%s", m.config.database, err, hint(err, m.config.path()))
 }
 
 // with opens a connection, waiting while the database is busy, and closes it. A

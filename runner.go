@@ -31,6 +31,7 @@ type run struct {
 	unsure *done         // the migration whose answer was lost
 	spent  time.Duration // waited before the run
 	thrown int           // how often a server has thrown a migration out
+	sent   bool          // a COMMIT of alone to a server, and no answer came
 	report report
 }
 
@@ -105,6 +106,9 @@ func (r *run) explain(ctx context.Context, err error) error {
 		set = m.Set
 	}
 	state := r.plan.state(set)
+	if r.sent {
+		state = "an answer was lost, so it is open whether it was done: plan again to see"
+	}
 	if d := r.unsure; d != nil {
 		state += fmt.Sprintf(", or a step further in migration %s: an answer was lost, and the next open finds out", d.migration)
 	}
@@ -114,15 +118,20 @@ func (r *run) explain(ctx context.Context, err error) error {
 // planOutside plans by what is read at one moment, which may have changed when
 // the run gets to write.
 func (r *run) planOutside(ctx context.Context) error {
-	var answers []engine.Answer
-	err := r.wait.retryIf(ctx, r.passes, func() (err error) {
-		answers, err = r.read(ctx, booksQueries...)
-		return err
-	})
+	answers, err := r.readAgain(ctx, booksQueries...)
 	if err != nil {
 		return err
 	}
 	return r.planFrom(ctx, answers, r.read)
+}
+
+// readAgain is read, until nothing that passes is in the way.
+func (r *run) readAgain(ctx context.Context, queries ...string) (answers []engine.Answer, err error) {
+	err = r.wait.retryIf(ctx, r.passes, func() (err error) {
+		answers, err = r.read(ctx, queries...)
+		return err
+	})
+	return answers, err
 }
 
 func (r *run) read(ctx context.Context, queries ...string) (answers []engine.Answer, err error) {
@@ -461,11 +470,16 @@ func (r *run) brokenKeys(broken []string) error {
 	if len(broken) > 3 {
 		text += fmt.Sprintf("; and %d more", len(broken)-3)
 	}
-	text += "; repair these rows in the migration"
+	text += "; repair these rows in the "
+	if r.tel.down == nil {
+		text += "migration"
+	} else {
+		text += "down script"
+	}
 	var suspects []done
 	var names []string
 	for _, d := range r.report.Done {
-		if d.status == statusApplied && d.migration.changesRows() {
+		if d.status != statusBaseline && d.migration.changesRows() {
 			suspects = append(suspects, d)
 			names = append(names, d.migration.String())
 		}
@@ -475,7 +489,11 @@ func (r *run) brokenKeys(broken []string) error {
 		return &MigrationError{Set: suspects[0].set, Version: m.Version, Name: m.Name, File: m.File,
 			Err: errors.New("it leaves rows that break a foreign key: " + text)}
 	}
-	return fmt.Errorf("the migrations %s leave rows that break a foreign key: %s", strings.Join(names, ", "), text)
+	what := "the migrations %s leave rows that break a foreign key: %s"
+	if r.tel.down != nil {
+		what = "undoing the migrations %s leaves rows that break a foreign key: %s"
+	}
+	return fmt.Errorf(what, strings.Join(names, ", "), text)
 }
 
 // applySet applies a set's pending migrations, one after the other. A
@@ -555,13 +573,8 @@ func (r *run) addGone(ctx context.Context, s *setPlan, ask func(context.Context,
 // makes and leaves.
 func (m *Migration) makes() (list []thing) {
 	there := things{}
-	for sc := script.NewScanner(m.scripts.up); ; {
-		st, ok := sc.Next()
-		if !ok {
-			return slices.Collect(maps.Keys(there))
-		}
-		there.skips(&guarded{Statement: st})
-	}
+	there.follow(m.scripts.up)
+	return slices.Collect(maps.Keys(there))
 }
 
 func (r *run) applyScript(ctx context.Context, conn *session, d *done) error {
@@ -570,7 +583,7 @@ func (r *run) applyScript(ctx context.Context, conn *session, d *done) error {
 		return err
 	}
 	var pace script.Pace
-	for i := range statements {
+	for i := 0; i < len(statements); i++ {
 		st := &statements[i]
 		if err := context.Cause(ctx); err != nil {
 			return err
@@ -600,6 +613,9 @@ func (r *run) applyScript(ctx context.Context, conn *session, d *done) error {
 		if st.Changes() { // after any other SQLite repeats the number of the last of these
 			if n, err := res.RowsAffected(); err == nil {
 				d.rows += n
+				if n > 0 && d.migration.manner == inBatches { // a way back, which is one transaction
+					i, d.statements = i-1, d.statements-1
+				}
 			}
 		}
 	}

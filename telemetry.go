@@ -25,12 +25,15 @@ const (
 	scope = "github.com/migratingsqlite/migratingsqlite"
 
 	spanUpgrade   = "migratingsqlite.upgrade"
+	spanDowngrade = "migratingsqlite.downgrade"
 	spanMigration = "migration " // and its label: migration 0007_add_prefs
+	spanUndo      = "undo "      // the same, in a downgrade
 	spanStatement = "statement"
 	eventLocked   = "migratingsqlite.locked"   // the write lock or the lease is held from here on
 	eventProgress = "migratingsqlite.progress" // of a migration in batches
 
 	metricUpgrade   = "migratingsqlite.upgrade.duration"   // histogram, s
+	metricDowngrade = "migratingsqlite.downgrade.duration" // histogram, s
 	metricMigration = "migratingsqlite.migration.duration" // histogram, s
 
 	keySystem    = attribute.Key("db.system.name")
@@ -61,6 +64,7 @@ const (
 const (
 	outcomeApplied  = "applied"  // by this run
 	outcomeUpToDate = "upToDate" // by another one, while this one waited
+	outcomeUndone   = "undone"   // by a downgrade
 	outcomeRefused  = "refused"
 	outcomeLocked   = "locked"
 	outcomeCanceled = "canceled"
@@ -91,6 +95,7 @@ func outcomeOf(err error) string {
 // recording, so that looking at an up-to-date database costs nothing.
 type telemetry struct {
 	config *config
+	down   *DownPlan // of a downgrade
 	start  time.Time
 	ctx    context.Context
 	span   trace.Span
@@ -118,7 +123,11 @@ func (t *telemetry) begin(ctx context.Context, p *plan) context.Context {
 	} else {
 		t.tracer = otel.GetTracerProvider().Tracer(scope, trace.WithInstrumentationVersion(version()))
 	}
-	t.ctx, t.span = t.tracer.Start(ctx, spanUpgrade, trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(t.start))
+	name := spanUpgrade
+	if t.down != nil {
+		name = spanDowngrade
+	}
+	t.ctx, t.span = t.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(t.start))
 	if t.recording() {
 		t.span.SetAttributes(keySystem.String("sqlite"), keyNamespace.String(t.config.database))
 	}
@@ -132,6 +141,10 @@ func (t *telemetry) recording() bool { return t.span != nil && t.span.IsRecordin
 // of the last one where there are several.
 func (t *telemetry) plan(p *plan) {
 	if !t.recording() {
+		return
+	}
+	if d := t.down; d != nil {
+		t.span.SetAttributes(keySet.String(d.Set), keyFromVersion.Int64(d.From), keyToVersion.Int64(d.To), keyPending.Int(len(d.Steps)))
 		return
 	}
 	s := &p.sets[len(p.sets)-1]
@@ -164,12 +177,17 @@ func (t *telemetry) end(outcome string, p *plan, r *report, err error) {
 		fail(t.span, err)
 	}
 	t.span.End()
-	measure(t.ctx, metricUpgrade, "Duration of upgrades of a database.", elapsed, keyOutcome.String(outcome))
-
-	log := t.log()
+	log, did := t.log(), "upgraded"
 	attrs := []slog.Attr{slog.String("database", t.config.database), slog.Duration("duration", elapsed)}
+	if d := t.down; d != nil {
+		did = "downgraded"
+		measure(t.ctx, metricDowngrade, "Duration of downgrades of a database.", elapsed, keyOutcome.String(outcome))
+		attrs = append(attrs, slog.Group(d.Set, "from", d.From, "to", d.To, "steps", len(d.Steps)))
+	} else {
+		measure(t.ctx, metricUpgrade, "Duration of upgrades of a database.", elapsed, keyOutcome.String(outcome))
+	}
 	for _, s := range p.sets {
-		if s.set.name != ownSet {
+		if s.set.name != ownSet && t.down == nil {
 			attrs = append(attrs, slog.Group(s.set.name, "from", s.from, "to", s.after(), "pending", len(s.pending)))
 		}
 	}
@@ -177,11 +195,20 @@ func (t *telemetry) end(outcome string, p *plan, r *report, err error) {
 	if errors.As(err, &panicked) {
 		attrs = append(attrs, slog.String("stack", string(panicked.stack)))
 	}
+	repeated := outcome == outcomeRefused && t.config.repeats(err) // a busy pool asks again and again
+	for _, s := range p.sets {
+		if s.doubt != "" && !repeated {
+			log.LogAttrs(t.ctx, slog.LevelWarn, "migratingsqlite: the database is not as it is said to be",
+				slog.String("database", t.config.database), slog.String("baseline", s.doubt))
+		}
+	}
 	switch {
-	case outcome == outcomeRefused && t.config.repeats(err): // a busy pool asks again and again
+	case repeated:
 	case err != nil:
-		log.LogAttrs(t.ctx, slog.LevelError, "migratingsqlite: the database was not upgraded", append(attrs,
+		log.LogAttrs(t.ctx, slog.LevelError, "migratingsqlite: the database was not "+did, append(attrs,
 			slog.String("outcome", outcome), slog.String("error", err.Error()))...)
+	case outcome == outcomeUndone:
+		log.LogAttrs(t.ctx, slog.LevelInfo, "migratingsqlite: the database was downgraded", append(attrs, slog.Duration("lock_wait", r.LockWait))...)
 	case outcome == outcomeApplied:
 		log.LogAttrs(t.ctx, slog.LevelInfo, "migratingsqlite: the database was upgraded", append(attrs,
 			slog.Int("applied", r.applied()), slog.Duration("lock_wait", r.LockWait))...)
@@ -196,7 +223,11 @@ func (t *telemetry) migration(d *done) (context.Context, func()) {
 	if d.set == ownSet {
 		return t.ctx, func() { d.duration = time.Since(start) }
 	}
-	ctx, span := t.tracer.Start(t.ctx, spanMigration+m.String())
+	name, outcome := spanMigration, outcomeApplied
+	if d.status == statusRolledBack {
+		name, outcome = spanUndo, outcomeUndone
+	}
+	ctx, span := t.tracer.Start(t.ctx, name+m.String())
 	if span.IsRecording() {
 		span.SetAttributes(keySystem.String("sqlite"), keyNamespace.String(t.config.database), keySet.String(d.set),
 			keyVersion.Int64(m.Version), keyName.String(m.Name), keyChecksum.String(m.Checksum))
@@ -211,7 +242,10 @@ func (t *telemetry) migration(d *done) (context.Context, func()) {
 			fail(span, d.err)
 		}
 		span.End()
-		measure(ctx, metricMigration, "Duration of single migrations.", d.duration, keyOutcome.String(outcomeOf(d.err)))
+		if d.err != nil {
+			outcome = outcomeOf(d.err)
+		}
+		measure(ctx, metricMigration, "Duration of single migrations.", d.duration, keyOutcome.String(outcome))
 	}
 }
 

@@ -138,6 +138,17 @@ func readThings(ctx context.Context, ask func(context.Context, ...string) ([]eng
 	return there, nil
 }
 
+// follow takes note of what the statements of a script do.
+func (there things) follow(text string) {
+	for sc := script.NewScanner(text); ; {
+		st, ok := sc.Next()
+		if !ok {
+			return
+		}
+		there.skips(&guarded{Statement: st})
+	}
+}
+
 // skips reports whether the statement has nothing to do, and takes note of what
 // it does otherwise.
 func (there things) skips(st *guarded) bool {

@@ -1,0 +1,135 @@
+package migratingsqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/migratingsqlite/migratingsqlite/internal/engine"
+)
+
+// ownBooks brings the driver's own tables up to date, and takes an expired lease
+// away from whoever had it, who may only have stalled.
+func (r *run) ownBooks(ctx context.Context) error {
+	own := run{config: r.config, conn: r.conn, wait: r.wait, tel: r.tel, plan: &plan{sets: r.plan.sets[:1], lease: r.plan.lease}}
+	if err := own.applySet(&own.plan.sets[0]); err != nil {
+		return err
+	}
+	return own.writeBooks(ctx)
+}
+
+// mayWrite refuses where the program is not to write.
+func (m *Migrator) mayWrite() error {
+	if m.config.mode == modeCheck {
+		why := "_migrate=check forbids to write"
+		if m.config.readOnly {
+			why = "the DSN opens it for reading only"
+		}
+		return m.explain(fmt.Errorf("%s; nothing was done", why))
+	}
+	return nil
+}
+
+// writing calls f with a run that has begun a transaction and has the write lock,
+// and commits. It begins again, and calls f again, where another run has the lease
+// or a server is not to be reached; then f finds out what has become of the try
+// before.
+func (m *Migrator) writing(ctx context.Context, tel telemetry, f func(context.Context, *run) error) (*run, error) {
+	w := &waiter{budget: m.config.timeout}
+	tel.config, tel.start = m.config, time.Now()
+	r := &run{config: m.config, wait: w, tel: tel, plan: &plan{}}
+	err := m.with(ctx, m.gate, w, func(p place) (err error) {
+		r.place, r.store, w.rare = p, p.server, p.server != nil
+		if p.server == nil {
+			if r.conn, err = newSession(ctx, p.conn); err != nil {
+				return err
+			}
+			defer r.conn.end()
+			r.store = localStore{r.conn, w}
+		}
+		r.tel.ctx = ctx
+		if tel.down != nil {
+			ctx = r.tel.begin(ctx, r.plan)
+		}
+		if err = r.alone(ctx, f); err != nil {
+			err = r.explain(ctx, err)
+		}
+		return err
+	})
+	r.report.LockWait = w.total()
+	outcome := outcomeUndone
+	if err != nil {
+		outcome = outcomeOf(err)
+	}
+	r.tel.end(outcome, r.plan, &r.report, err)
+	return r, err
+}
+
+// alone is writing, with a run that knows where.
+func (r *run) alone(ctx context.Context, f func(context.Context, *run) error) error {
+	for {
+		r.began = time.Now()
+		err := r.once(ctx, f)
+		switch {
+		case err == nil:
+			return nil
+		case context.Cause(ctx) != nil, errors.Is(err, ErrLocked):
+			return err
+		case errors.Is(err, engine.ErrForbidden):
+			return fmt.Errorf("the token does not allow to write: %w", err)
+		case errors.Is(err, engine.ErrThrownOut):
+			if r.thrown++; r.thrown == maxThrownOut {
+				return fmt.Errorf("%w; the server ends a transaction that takes long while others want to write, and did so %d times: do it when they do not", err, r.thrown)
+			}
+			pause(ctx, maxPause)
+			continue
+		case !errors.Is(err, errHeld) && !r.passes(err):
+			return err
+		}
+		// Only looking, while another run has the lease: it needs the lock.
+		for held := true; held; {
+			if err := r.wait.wait(ctx, r.began, err); err != nil {
+				return err
+			}
+			r.began = time.Now()
+			lease, _, lookErr := r.look(ctx)
+			if held = lookErr == nil && lease.left > 0; held {
+				err = lease.why()
+			}
+		}
+	}
+}
+
+// once tries it once.
+func (r *run) once(ctx context.Context, f func(context.Context, *run) error) (err error) {
+	if r.place.server != nil {
+		conn, err := r.place.server.Connect(ctx, r.wait.patience())
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		if r.conn, err = newSession(ctx, conn); err != nil {
+			return err
+		}
+		defer r.conn.end()
+	}
+	restore, err := r.withoutForeignKeys(ctx)
+	if err != nil {
+		return err
+	}
+	defer restore()
+	if err := r.lock(ctx); err != nil {
+		return err
+	}
+	r.began = time.Now()
+	if err = f(ctx, r); err == nil {
+		r.sent = r.place.server != nil
+		err = r.commit(ctx)
+		r.sent = r.sent && r.uncertain(err)
+	}
+	if err != nil {
+		r.conn.exec(context.WithoutCancel(ctx), "ROLLBACK")
+	}
+	return err
+}
