@@ -37,7 +37,7 @@ import (
 // sort as the snapshots were taken.
 type Snapshot struct {
 	Path     string    // of the file, in the folder as it was given
-	Database string    // the name of the database's file, without its folder
+	Database string    // the path of the database's file, without links
 	Version  int64     // as it was given to [Take]
 	Time     time.Time // UTC, in microseconds; later than that of every snapshot before
 	Size     int64     // in bytes
@@ -70,7 +70,7 @@ func Take(ctx context.Context, source driver.Connector, folder string, version i
 	if err := makeFolder(folder); err != nil {
 		return nil, err
 	}
-	db := sql.OpenDB(source)
+	db := sql.OpenDB(struct{ driver.Connector }{source}) // not to be closed with it
 	defer db.Close()
 	conn, err := db.Conn(ctx)
 	if err != nil {
@@ -94,7 +94,7 @@ func Take(ctx context.Context, source driver.Connector, folder string, version i
 	if err != nil {
 		return nil, err
 	}
-	s := &Snapshot{Database: filepath.Base(database), Version: version, Time: time.Now().UTC().Truncate(time.Microsecond)}
+	s := &Snapshot{Database: database, Version: version, Time: time.Now().UTC().Truncate(time.Microsecond)}
 	if n := len(earlier); n > 0 && !s.Time.After(earlier[n-1].Time) {
 		s.Time = earlier[n-1].Time.Add(time.Microsecond) // a clock was put back
 	}
@@ -348,13 +348,14 @@ func List(folder, database string) (list []Snapshot, err error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	base, id := shortened(resolved(database)), identity(folder, database)
+	database = resolved(database)
+	base, id := shortened(database), identity(folder, database)
 	for _, e := range entries {
 		m := nameForm.FindStringSubmatch(e.Name())
 		if m == nil || m[1] != base || m[4] != id || !e.Type().IsRegular() {
 			continue
 		}
-		s := Snapshot{Path: filepath.Join(folder, e.Name()), Database: filepath.Base(resolved(database))}
+		s := Snapshot{Path: filepath.Join(folder, e.Name()), Database: database}
 		s.Time, err = time.Parse(timeForm, m[2])
 		if err != nil {
 			continue

@@ -230,7 +230,7 @@ func TestEveryPageIsCopied(t *testing.T) {
 			must(t, err)
 			want(t, info.Mode(), 0o600)
 			want(t, s.Size, info.Size())
-			if s.Time.Before(before) || s.Time.After(time.Now()) || s.Database != "app.db" || s.Version != 6 {
+			if s.Time.Before(before) || s.Time.After(time.Now()) || s.Database != path || s.Version != 6 {
 				t.Error(s)
 			}
 			if !regexp.MustCompile(`^app\.db-\d{8}T\d{6}\.\d{6}Z-v6-[0-9a-f]{12}-[0-9a-f]{16}\.snapshot$`).MatchString(filepath.Base(s.Path)) {
@@ -345,7 +345,7 @@ func TestNamesAndPlaces(t *testing.T) {
 			s := take(t, path, folder, 3)
 			want(t, contents(t, s.Path, untouched), contents(t, path, ""))
 			want(t, paths(list(t, folder, path)), []string{s.Path})
-			want(t, list(t, folder, path)[0].Database, name)
+			want(t, list(t, folder, path)[0].Database, path)
 			must(t, snapshot.Check(t.Context(), s.Path))
 			exec(t, path, "", "DELETE FROM note")
 			kept, err := snapshot.Restore(t.Context(), s.Path, path)
@@ -379,7 +379,7 @@ func TestDatabasesOfOneNameShareAFolder(t *testing.T) {
 	must(t, os.Symlink(databases[1], link))
 	want(t, paths(list(t, folder, link)), paths(list(t, folder, databases[1])))
 	s := take(t, link, folder, 3)
-	want(t, s.Database, "app.db")
+	want(t, s.Database, databases[1])
 	want(t, len(list(t, folder, databases[1])), 4)
 	// All of it may be moved.
 	moved := filepath.Join(t.TempDir(), "elsewhere")
