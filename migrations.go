@@ -438,17 +438,10 @@ func (s *Set) check(m *Migration, buf *[]byte) (look, error) {
 	}
 	m.Checksum, m.manner = up.checksum, up.manner
 	for _, d := range up.directives {
-		says, known := directives[d.Word]
-		var why error
+		says := directives[d.Word]
+		why := faultOf(d)
 		switch {
-		case d.Word == directiveUnless:
-			_, why = parseThing(d.Args)
-		case !d.Leading && known:
-			why = errors.New("this directive must come before the first statement")
-		case !known:
-			why = fmt.Errorf("unknown directive %s; did you mean %s?", quote(d.Word), near.Word(d.Word, append(keys(directives), directiveUnless)))
-		case d.Args != "":
-			why = fmt.Errorf("the directive %s takes nothing after it", d.Word)
+		case why != nil:
 		case m.compatible*says.compatible != 0 && m.compatible != says.compatible:
 			why = errors.New("a migration is compatible or breaking, not both")
 		case m.manner*says.manner != 0 && m.manner != says.manner:
@@ -469,12 +462,34 @@ func (s *Set) check(m *Migration, buf *[]byte) (look, error) {
 	}
 	down, downErr := s.checkScript(m, m.downFile, true, buf)
 	if downErr == nil {
+		for _, d := range down.directives {
+			if why := faultOf(d); why != nil {
+				down.faults = append(down.faults, s.malformed(m, m.downFile, d.Line, d.Column, "", why))
+			}
+		}
 		downErr = inLineOrder(down.faults)
 	}
 	if m.foreign != nil && down.empty {
 		m.downFile = "" // there is no such section, or nothing in it
 	}
 	return max(up.look, down.look), errors.Join(err, downErr)
+}
+
+// faultOf says what is wrong with a directive by itself.
+func faultOf(d script.Directive) error {
+	_, known := directives[d.Word]
+	switch {
+	case d.Word == directiveUnless:
+		_, err := parseThing(d.Args)
+		return err
+	case !known:
+		return fmt.Errorf("unknown directive %s; did you mean %s?", quote(d.Word), near.Word(d.Word, append(keys(directives), directiveUnless)))
+	case !d.Leading:
+		return errors.New("this directive must come before the first statement")
+	case d.Args != "":
+		return fmt.Errorf("the directive %s takes nothing after it", d.Word)
+	}
+	return nil
 }
 
 // maxFaults is how many a file is told of at once.
