@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -201,5 +202,41 @@ func TestPlanWhereThereIsNoFolder(t *testing.T) {
 	m, err := migratingsqlite.NewMigrator(path, migratingsqlite.WithSet(app(t, "0001_a.sql", "CREATE TABLE a(x)")))
 	must(t, err)
 	_, err = m.Plan(context.Background())
-	wantError(t, err, nil, "does its folder exist")
+	wantError(t, err, nil, "there is no folder")
+}
+
+func TestLookingLeavesALogThatAKilledProgramHasLeft(t *testing.T) {
+	live, path := filepath.Join(t.TempDir(), "app.db"), filepath.Join(t.TempDir(), "app.db")
+	must(t, with(t, live, app(t, "0001_a.sql", "CREATE TABLE a(x)")))
+	db := plain(t, live+"?_pragma=journal_mode(WAL)")
+	defer db.Close()
+	_, err := db.Exec("INSERT INTO a VALUES (1)")
+	must(t, err)
+	left := map[string]string{}
+	for _, suffix := range []string{"", "-wal"} { // without the -shm, as after a crash of the machine
+		content, err := os.ReadFile(live + suffix)
+		must(t, err)
+		must(t, os.WriteFile(path+suffix, content, 0o600))
+		left[suffix] = string(content)
+	}
+	if left["-wal"] == "" {
+		t.Fatal("there is no log")
+	}
+	m, err := migratingsqlite.NewMigrator(path, migratingsqlite.WithSet(app(t, "0001_a.sql", "CREATE TABLE a(x)", "0002_b.sql", "CREATE TABLE b(x)")))
+	must(t, err)
+	plan, err := m.Plan(context.Background())
+	must(t, err)
+	want(t, len(plan.Sets[0].Pending), 1)
+	_, err = m.Status(context.Background())
+	must(t, err)
+	_, err = m.History(context.Background())
+	must(t, err)
+	for suffix, content := range left {
+		now, err := os.ReadFile(path + suffix)
+		must(t, err)
+		want(t, string(now) == content, true)
+	}
+	_, err = m.Up(context.Background())
+	must(t, err)
+	want(t, rows(t, path, "SELECT x FROM a"), []string{"1"})
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -106,10 +105,8 @@ func WrapConnector(base driver.Connector, opts ...Option) (*Connector, error) {
 func (c *config) connectors() (base, gate driver.Connector, err error) {
 	if c.other != nil {
 		other := c.other
-		if check := c.mode == modeCheck; check != c.rest.Check {
-			rest := c.rest
-			rest.Check = check
-			if other, err = c.opener(rest); err != nil {
+		if check := c.mode == modeCheck; check != c.checked {
+			if other, err = c.opener(check); err != nil {
 				return nil, nil, err
 			}
 		}
@@ -249,7 +246,7 @@ func (c *Connector) look(ctx context.Context) driver.Conn {
 		if ok, err := c.goal.reachedOn(probe, c.server()); err != nil || !ok {
 			return nil
 		}
-		conn, err := c.passServer(ctx)
+		conn, err := c.passServer(ctx, &waiter{budget: c.config.timeout})
 		if err != nil {
 			return nil
 		}
@@ -278,15 +275,28 @@ func (c *Connector) server() engine.Server {
 	return c.config.other.Server
 }
 
-// passServer returns a connection to a server whose database is up to date.
-func (c *Connector) passServer(ctx context.Context) (driver.Conn, error) {
+// passServer returns a connection to a server whose database is up to date. A
+// replica is opened for it, and waited for no longer than for the upgrade.
+func (c *Connector) passServer(ctx context.Context, w *waiter) (conn driver.Conn, err error) {
+	limit, cancel := w.limit(ctx)
+	defer cancel()
 	if refresh := c.config.other.Refresh; refresh != nil {
-		if err := refresh(ctx); err != nil {
-			return nil, err
-		}
+		err = refresh(limit)
 	}
-	c.ready.Store(true)
-	return c.base.Connect(ctx)
+	if err == nil {
+		conn, err = c.base.Connect(limit)
+	}
+	switch {
+	case err == nil:
+		c.ready.Store(true)
+	case ctx.Err() == nil && limit.Err() != nil:
+		var u *engine.UnavailableError
+		if !errors.As(err, &u) {
+			err = &engine.UnavailableError{Err: errNoAnswer}
+		}
+		err = w.gaveUp(err)
+	}
+	return conn, err
 }
 
 // gateConn is a connection of the gate. It does not wait for locks.
@@ -441,7 +451,7 @@ func (c *Connector) bring(ctx context.Context, w *waiter) (driver.Conn, error) {
 		if _, _, err := c.config.upgrade(ctx, place{server: c.server()}, w, &c.goal); err != nil {
 			return nil, err
 		}
-		return c.passServer(ctx)
+		return c.passServer(ctx, w)
 	}
 	for range 5 {
 		var conn *gateConn
@@ -493,9 +503,7 @@ func (c *Connector) bringBehind(ctx context.Context, conn driver.Conn, w *waiter
 // cannotOpen explains why a database could not be opened.
 func (c *config) cannotOpen(err error) error {
 	if c.mode == modeCheck && sqliteCode(err) == sqliteCantOpen && c.path() != "" {
-		_, file := os.Stat(c.path())
-		_, folder := os.Stat(filepath.Dir(c.path()))
-		if errors.Is(file, fs.ErrNotExist) && folder == nil {
+		if !exists(c.path()) && exists(filepath.Dir(c.path())) {
 			return refuse(ErrPending, "the file does not exist, and _migrate=check does not create it; open it once with _migrate=on")
 		}
 	}
@@ -503,5 +511,9 @@ func (c *config) cannotOpen(err error) error {
 }
 
 func (c *Connector) explain(err error) error {
-	return fmt.Errorf("migratingsqlite: %s: %w%s", c.config.database, err, hint(err))
+	path := ""
+	if !c.wrapped {
+		path = c.config.path()
+	}
+	return fmt.Errorf("migratingsqlite: %s: %w%s", c.config.database, err, hint(err, path))
 }

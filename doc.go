@@ -64,7 +64,8 @@
 //	-- migratingsqlite: no-transaction
 //
 // is for what cannot be in a transaction, such as VACUUM or PRAGMA journal_mode.
-// Statements that can be in one are, each in its own.
+// Statements that can be in one are, each in its own. A libSQL server refuses
+// these two all the same.
 //
 //	-- migratingsqlite: batch
 //

@@ -48,8 +48,12 @@ type config struct {
 	gateDSN     string
 	busyTimeout string
 
-	// other is the database where another engine than modernc.org/sqlite opens it.
-	other *engine.Database
+	// other is the database where another engine than modernc.org/sqlite opens it,
+	// and checked whether it must not be written then. opener describes it anew; a
+	// closure, since a %s of a Connector shows all else, and the DSN has a token.
+	other   *engine.Database
+	checked bool
+	opener  func(check bool) (*engine.Database, error)
 
 	inMemory bool // the database lives as long as its connections
 	readOnly bool // the DSN opens it for reading only
@@ -71,8 +75,6 @@ type config struct {
 	appID      int32
 	hasAppID   bool
 	logger     *slog.Logger
-	opener     engine.Opener           // of the DSN's scheme, nil for modernc.org/sqlite
-	rest       engine.DSN              // for it
 	refusal    *atomic.Pointer[string] // the one that was logged last
 }
 
@@ -371,7 +373,8 @@ func (c *config) parseDSN(dsn string) (own []keyValue, err error) {
 	}
 	name, query, hasQuery := cutQuery(dsn)
 	scheme, rest, _ := strings.Cut(name, ":")
-	if c.opener = engine.Lookup(scheme); c.opener == nil {
+	open := engine.Lookup(scheme)
+	if open == nil {
 		if name, err = sqliteName(name); err != nil {
 			return nil, err
 		}
@@ -379,7 +382,7 @@ func (c *config) parseDSN(dsn string) (own []keyValue, err error) {
 	if strings.TrimSpace(name) == "" {
 		return nil, errNoName
 	}
-	if c.database = displayName(name); c.opener != nil {
+	if c.database = displayName(name); open != nil {
 		c.database = strings.ToLower(scheme) + " database" // the rest may hold a secret
 	}
 	isURI := strings.HasPrefix(name, "file:")
@@ -418,8 +421,10 @@ func (c *config) parseDSN(dsn string) (own []keyValue, err error) {
 			c.readOnly = true
 		}
 	}
-	if c.opener != nil {
-		c.rest = engine.DSN{Scheme: strings.ToLower(scheme), Rest: rest, Params: strings.Join(base, "&")}
+	if open != nil {
+		c.opener = func(check bool) (*engine.Database, error) {
+			return open(engine.DSN{Scheme: strings.ToLower(scheme), Rest: rest, Params: strings.Join(base, "&"), Check: check})
+		}
 		return own, nil
 	}
 	c.dsn = joinQuery(name, base)
@@ -522,8 +527,8 @@ func (c *config) openOther() (err error) {
 	if c.opener == nil {
 		return nil
 	}
-	c.rest.Check = c.mode == modeCheck
-	if c.other, err = c.opener(c.rest); err != nil {
+	c.checked = c.mode == modeCheck
+	if c.other, err = c.opener(c.checked); err != nil {
 		return err
 	}
 	c.database = c.other.Name

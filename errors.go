@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 
@@ -172,8 +175,9 @@ const (
 	sqliteNotADB     = 26
 )
 
-// hint says what to do about an error that does not say it by itself.
-func hint(err error) string {
+// hint says what to do about an error that does not say it by itself. The path is
+// the database's, "" if it is not known.
+func hint(err error, path string) string {
 	switch sqliteCode(err) {
 	case sqliteReadOnly:
 		var m *MigrationError
@@ -185,13 +189,31 @@ func hint(err error) string {
 	case sqliteIOErr:
 		return "; see whether the disk is full or failing, then open it again"
 	case sqliteCantOpen:
-		return "; does its folder exist, and may this program write there?"
+		return whyNotOpened(path)
 	case sqliteNotADB:
 		return "; it is another kind of file, or encrypted, and was not touched"
 	case sqliteCorrupt:
 		return "; the file is damaged: restore a backup, or see https://www.sqlite.org/recovery.html"
 	}
 	return ""
+}
+
+func whyNotOpened(path string) string {
+	if path == "" {
+		return "; does its folder exist, and may this program write there?"
+	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return "; it is a folder: name a file"
+	}
+	if folder := filepath.Dir(path); !exists(folder) {
+		return "; there is no folder " + folder
+	}
+	return "; may this program read it, and write to its folder?"
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // sqliteCode returns the primary result code behind an error, 0 if there is

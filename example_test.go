@@ -105,7 +105,7 @@ func ExampleLoad_malformed() {
 	fmt.Println(err)
 	// Output:
 	// true
-	// set example: migration 0001_users is refused at 0001_users.sql:2:1: COMMIT does not belong in a migration; delete it: every upgrade is one transaction already
+	// set example: migration 0001_users is refused at 0001_users.sql:2:1: COMMIT does not belong in a migration; delete it: the driver begins and ends transactions itself
 	// migration 0002_bob is refused at 0002_bob.sql:1:27: this string is never closed: add a ' (a ' inside a string is written '')
 }
 

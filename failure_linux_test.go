@@ -193,7 +193,7 @@ func TestPlacesThatMayNotBeWritten(t *testing.T) {
 			dir := filepath.Dir(s.path)
 			chmod(t, dir, 0o500)
 			db := s.open(journal.params, one)
-			fails(t, db.Ping(), nil, s.path, "unable to open database file", "may this program write there?")
+			fails(t, db.Ping(), nil, s.path, "unable to open database file", "may this program read it, and write to its folder?")
 			chmod(t, dir, 0o700)
 			s.works(db, 1)
 		})

@@ -448,7 +448,7 @@ func TestPlaceWhereNoDatabaseCanBe(t *testing.T) {
 			t.Fatal(err)
 		}
 		db := s.open("", set)
-		fails(t, db.Ping(), nil, s.path, "unable to open database file")
+		fails(t, db.Ping(), nil, s.path, "unable to open database file", "it is a folder")
 		if err := os.Remove(s.path); err != nil {
 			t.Fatal(err)
 		}
@@ -458,7 +458,7 @@ func TestPlaceWhereNoDatabaseCanBe(t *testing.T) {
 		s := newSite(t)
 		s.path = filepath.Join(filepath.Dir(s.path), "data", "app.db")
 		db := s.open("", set)
-		fails(t, db.Ping(), nil, s.path, "unable to open database file", "does its folder exist")
+		fails(t, db.Ping(), nil, s.path, "unable to open database file", "there is no folder")
 		if err := os.Mkdir(filepath.Dir(s.path), 0o700); err != nil {
 			t.Fatal(err)
 		}

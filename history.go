@@ -210,6 +210,7 @@ type books struct {
 	appID   int32
 	lease   leaseRow
 	legacy  *legacy // of a database that has no history; nil where it was not looked for
+	doubt   string  // how its structure is not what a history or _migrate_baseline says
 }
 
 // known returns the sets, but for the driver's own, that there is a history of.

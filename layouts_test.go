@@ -120,6 +120,8 @@ func toolFolders() []toolFolder {
 			"migrations/.keep", "",
 			"migrations/2024-01-01-000000_init/up.sql", tables,
 			"migrations/2024-01-01-000000_init/down.sql", "DROP TABLE b; DROP TABLE a",
+			"migrations/2024-01-02-000000_rebuild/down.sql", "",
+			"migrations/2024-01-05-000000_last/down.sql", "-- there is no way back\n",
 			"migrations/2024-01-02-000000_rebuild/up.sql", "PRAGMA foreign_keys=OFF;\nBEGIN;\n"+rebuild+"\nCOMMIT;\nPRAGMA foreign_keys=ON;\n",
 			"migrations/2024-01-02-000000_rebuild/metadata.toml", "# comment = 1\nrun_in_transaction = false # yes\n",
 			"migrations/2024-01-03-000000_vacuum/up.sql", "VACUUM",
@@ -145,6 +147,11 @@ func toolFolders() []toolFolder {
 			"0000_a.sql", strings.ReplaceAll(tables, ";\n", ";--> statement-breakpoint\n")+"--> statement-breakpoint\n/*\n SQLite does not support \"this\" out of the box, so it's to be done manually;\n*/--> statement-breakpoint\n/*\nALTER TABLE a RENAME TO old;\n*/\n--> statement-breakpoint\nCREATE INDEX i ON a (y);",
 			"0001_b.sql", "/*\n SQLite does not support \"that\" either\n*/",
 		), does: tables + "CREATE INDEX i ON a (y)", versions: "1_a 2_b"},
+		{name: "drizzle that left its transaction", files: files(
+			"meta/_journal.json", `{"entries":[{"idx":0,"when":1700000000000,"tag":"0000_a"},{"idx":1,"when":1700000000001,"tag":"0025_b-c"},{"idx":2,"when":1700000000002,"tag":"0026_d"}]}`,
+			"0000_a.sql", tables, "0025_b-c.sql", "ALTER TABLE b ADD `c` text REFERENCES a(x);--> statement-breakpoint\nALTER TABLE b ADD `d` integer DEFAULT 1;",
+			"0026_d.sql", "COMMIT TRANSACTION;\n--> statement-breakpoint\nPRAGMA foreign_keys=OFF;\n--> statement-breakpoint\nBEGIN TRANSACTION;\n--> statement-breakpoint\n"+strings.ReplaceAll(rebuild, ";\n", ";\n--> statement-breakpoint\n")+"\n--> statement-breakpoint\nCOMMIT TRANSACTION;\n--> statement-breakpoint\nPRAGMA foreign_keys=ON;\n--> statement-breakpoint\nBEGIN TRANSACTION;",
+		), does: tables + "ALTER TABLE b ADD `c` text REFERENCES a(x); ALTER TABLE b ADD `d` integer DEFAULT 1;" + rebuild, versions: "1_a 2_b-c 3_d"},
 		{name: "drizzle 1.0", files: files(
 			"drizzle/20240101000000_init/migration.sql", tables, "drizzle/20240101000000_init/snapshot.json", "{}",
 			"drizzle/20240102000000_trigger/migration.sql", trigger, "drizzle/20240102000000_trigger/snapshot.json", "{}",
@@ -155,7 +162,8 @@ func toolFolders() []toolFolder {
 			"prisma/migrations/20240102000000_rebuild/migration.sql", "-- RedefineTables\nPRAGMA defer_foreign_keys=ON;\nPRAGMA foreign_keys=OFF;\n"+rebuild+"\nPRAGMA foreign_keys=ON;\nPRAGMA defer_foreign_keys=OFF;\n\n-- CreateIndex\nCREATE INDEX i ON a (y);\n",
 			"prisma/migrations/20240102000001_older/migration.sql", "/*\n  Warnings:\n\n  - It's gone; all of it.\n\n*/\n-- RedefineTables\nPRAGMA foreign_keys=OFF;\nDROP INDEX i;\nPRAGMA foreign_key_check(\"b\");\nPRAGMA foreign_key_check;\nPRAGMA foreign_keys=ON;\n",
 			"prisma/migrations/20240103000000_empty/migration.sql", "-- This is an empty migration.",
-		), does: tables + rebuild, versions: "1_init 20240102000000_rebuild 20240102000001_older 20240103000000_empty"},
+			"prisma/migrations/20240104000000_/migration.sql", "-- no name was given\nCREATE INDEX j ON a (y);",
+		), does: tables + rebuild + "CREATE INDEX j ON a (y)", versions: "1_init 20240102000000_rebuild 20240102000001_older 20240103000000_empty 20240104000000_20240104000000"},
 		{name: "rusqlite_migration", files: files(
 			"01-init/up.sql", tables, "01-init/down.sql", "DROP TABLE b; DROP TABLE a;", "02-a_trigger/up.sql", trigger,
 		), does: tables + trigger, versions: "1_init 2_a_trigger"},
@@ -164,7 +172,8 @@ func toolFolders() []toolFolder {
 			"V002__rebuild/up.sql", "-- Rebuild a\nPRAGMA foreign_keys = OFF;\n\n"+rebuild+"\nPRAGMA foreign_keys = ON;\n",
 			"V002__rebuild/down.sql", "PRAGMA foreign_keys = OFF;\nALTER TABLE a DROP COLUMN z;\nPRAGMA foreign_keys = ON;\n",
 			"V002__rebuild/metadata.yaml", "version: 2",
-		), does: tables + rebuild, versions: "1_init 2_rebuild"},
+			"V003__index/up.sql", "CREATE INDEX i ON a (y)", "V003__index/down.sql", "-- nothing to undo",
+		), does: tables + rebuild + "CREATE INDEX i ON a (y)", versions: "1_init 2_rebuild 3_index"},
 		{name: "bun", files: files(
 			"20240101000000_init.tx.up.sql", strings.ReplaceAll(tables, ";\n", "\n--bun:split\n\n"),
 			"20240101000000_init.tx.down.sql", "DROP TABLE b\n--bun:split\nDROP TABLE a",

@@ -5,7 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -27,15 +27,42 @@ type legacy struct {
 // findLegacy looks for the migrations that a database has without a history. It
 // only reads; under the lock it is called again, for what counts then.
 func (r *run) findLegacy(ctx context.Context, b *books, ask asker) (*legacy, error) {
-	if len(b.known()) > 0 || len(b.others) == 0 || r.config.baseline != "" && r.config.baseline != baselineAuto || len(r.config.sets) != 1 {
+	if len(b.known()) > 0 || len(b.others) == 0 || r.config.baseline == baselineNone || len(r.config.sets) != 1 {
 		return nil, nil
 	}
 	f := finder{run: r, set: r.config.sets[0], books: b, ask: ask, ignore: slices.Clone(hosts)}
-	l, err := f.find(ctx)
+	var l *legacy
+	var err error
+	if at := r.config.baselineAt; at > 0 {
+		_, _, err = f.history(ctx) // to leave out the tool's tables; it need not count otherwise
+		if err = ctx.Err(); err == nil {
+			b.doubt, err = f.doubt(ctx, func(m *Migration) bool { return m.Version <= at })
+		}
+	} else {
+		l, err = f.find(ctx)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("looking for what the database has: %w", err)
 	}
 	return l, nil
+}
+
+// doubt says how the structure is not that of migrations which are said to be
+// there. That is believed all the same: a difference may do no harm. What functions
+// have made cannot be told.
+func (f *finder) doubt(ctx context.Context, there func(*Migration) bool) (string, error) {
+	if slices.ContainsFunc(f.set.migrations, func(m Migration) bool { return m.upFunc != nil && there(&m) }) {
+		return "", nil
+	}
+	want, err := replayOf(f.set).schemaOf(ctx, there, f.ignore)
+	if err != nil || want == nil {
+		return "", ctx.Err() // there is nothing to compare it with
+	}
+	have, err := f.structure(ctx)
+	if err != nil {
+		return "", err
+	}
+	return differences(have, want), nil
 }
 
 // A finder finds the legacy of one database.
@@ -51,7 +78,7 @@ type finder struct {
 
 func (f *finder) find(ctx context.Context) (*legacy, error) {
 	history, mapping, err := f.history(ctx)
-	if errors.Is(err, adopt.ErrSeveral) {
+	if errors.Is(err, adopt.ErrSeveral) || errors.Is(err, adopt.ErrUnusable) {
 		return &legacy{refusals: []error{&refusal{ErrUnknownSchema, err, err.Error()}}}, nil
 	}
 	if err != nil {
@@ -63,6 +90,9 @@ func (f *finder) find(ctx context.Context) (*legacy, error) {
 	if history != nil && f.hint == "" && len(mapping.Unknown) > 0 {
 		last := mapping.Unknown[len(mapping.Unknown)-1]
 		f.hint = fmt.Sprintf("%s records %s, which is none of the program's migrations", history, last.ID)
+		if last.Newer {
+			f.hint = fmt.Sprintf("%s records %s, and this program knows versions up to %d: is there a newer one?", history, last.ID, f.set.newest())
+		}
 	}
 	return f.byStructure(ctx, history == nil || len(mapping.Unknown) == 0)
 }
@@ -77,7 +107,9 @@ func (f *finder) history(ctx context.Context) (*adopt.History, *adopt.Mapping, e
 	if err != nil {
 		return nil, nil, err
 	}
-	f.hint = adopt.Hint(answers)
+	unread, whose := adopt.Unread(answers)
+	f.ignore = append(f.ignore, unread...)
+	f.hint = strings.Join(slices.DeleteFunc([]string{adopt.Hint(answers), whose}, func(s string) bool { return s == "" }), "; ")
 	var histories []*adopt.History
 	for _, c := range candidates {
 		if c.Table != "" {
@@ -100,25 +132,29 @@ func (f *finder) history(ctx context.Context) (*adopt.History, *adopt.Mapping, e
 
 // adoptFiles are the migrations as another tool may know them.
 func (s *Set) adoptFiles() []adopt.File {
-	list := make([]adopt.File, len(s.migrations))
+	var list []adopt.File
 	for i := range s.migrations {
 		m := &s.migrations[i]
-		list[i] = adopt.File{Version: m.Version, Name: m.Name, Path: m.File}
+		file := adopt.File{Version: m.Version, Name: m.Name, Path: m.File, Text: m.text(m.File)}
 		if f := m.foreign; f != nil {
-			list[i].ID, list[i].When = cmp.Or(f.ID.Version, f.ID.Name), f.ID.When
+			file.ID, file.When, file.Checkpoint = cmp.Or(f.ID.Version, f.ID.Name), f.ID.When, f.Checkpoint
 		}
-		if m.File != "" {
-			list[i].Text = func() ([]byte, error) {
-				file, err := m.fsys.Open(m.File)
-				if err != nil {
-					return nil, err
-				}
-				defer file.Close()
-				return io.ReadAll(file)
-			}
+		if list = append(list, file); m.foreign == nil {
+			continue
+		}
+		for _, c := range m.foreign.Covered {
+			list = append(list, adopt.File{Version: m.Version, Name: c.ID.Name, ID: c.ID.Version, Path: c.Path, Text: m.text(c.Path), Checkpoint: true, Covered: true})
 		}
 	}
 	return list
+}
+
+// text returns what reads a file as it is on the disk, nil for a function.
+func (m *Migration) text(path string) func() ([]byte, error) {
+	if path == "" {
+		return nil
+	}
+	return func() ([]byte, error) { return fs.ReadFile(m.fsys, path) }
 }
 
 // adopted takes over a history. What the tool did not record itself must be seen
@@ -133,11 +169,18 @@ func (f *finder) adopted(ctx context.Context, h *adopt.History, m *adopt.Mapping
 	}
 	newest := f.set.newest()
 	for _, e := range m.Unknown {
-		what := strings.TrimSpace(e.ID + " " + e.Name)
+		what := e.ID
+		if !strings.Contains(e.ID, e.Name) {
+			what += " " + e.Name
+		}
+		otherwise := ""
+		if h.Tool == adopt.UserVersion {
+			otherwise = ", or, if the number counts something else, say with _migrate_baseline=N which version it is at"
+		}
 		switch {
-		case e.Version > newest && f.run.config.newer == newerAllow:
-		case e.Version > newest:
-			l.refusals = append(l.refusals, refuse(ErrSchemaNewer, "the history of %s has %s, and this program knows versions up to %d; start a newer program", h, quote(what), newest))
+		case e.Newer && f.run.config.newer == newerAllow:
+		case e.Newer:
+			l.refusals = append(l.refusals, refuse(ErrSchemaNewer, "the history of %s has %s, and this program knows versions up to %d; start a newer program%s", h, quote(what), newest, otherwise))
 		default:
 			l.refusals = append(l.refusals, refuse(ErrMissing, "the history of %s has %s, which is not among the program's migrations; put the file back as it was", h, quote(what)))
 		}
@@ -152,10 +195,15 @@ func (f *finder) adopted(ctx context.Context, h *adopt.History, m *adopt.Mapping
 	for _, v := range m.Skipped {
 		skipped[v] = true
 	}
-	if len(l.refusals) > 0 || len(assumed)+len(skipped) == 0 {
+	switch {
+	case len(l.refusals) > 0:
 		return l, nil
+	case len(assumed)+len(skipped) > 0:
+		return l, f.check(ctx, h, l, assumed, skipped)
 	}
-	return l, f.check(ctx, h, l, assumed, skipped)
+	var err error
+	f.books.doubt, err = f.doubt(ctx, func(m *Migration) bool { return l.applied[keyOf(m.Version, m.Name)] })
+	return l, err
 }
 
 // check decides by the structure which of the migrations that a tool did not
@@ -289,7 +337,7 @@ func (f *finder) byStructure(ctx context.Context, unrecorded bool) (*legacy, err
 		if ctx.Err() != nil {
 			return nil, err
 		}
-		return f.unknown("its structure cannot be compared with the set's (%v)", err), nil
+		return f.unknown(fmt.Sprintf("its structure cannot be compared with the set's (%v)", err), ""), nil
 	}
 	have, err := f.structure(ctx)
 	if err != nil {
@@ -327,7 +375,8 @@ func (f *finder) byStructure(ctx context.Context, unrecorded bool) (*legacy, err
 	for _, i := range equal {
 		versions = append(versions, fmt.Sprint(steps[i].version))
 	}
-	return f.unknown("its structure is that of several versions, which differ in their data: %s", strings.Join(versions, ", ")), nil
+	return f.unknown(fmt.Sprintf("its structure is that of several versions, which differ in their data: %s", strings.Join(versions, ", ")),
+		"say which with _migrate_baseline="+strings.Join(versions, " or =")), nil
 }
 
 // byEvening looks for the version from which on the set evens out what the
@@ -438,13 +487,16 @@ func (f *finder) evened(ctx context.Context, applied func(*Migration) bool) (equ
 func (f *finder) nearest(ctx context.Context, r *replay, steps []replayed, have *schema.Schema, names string) (*legacy, error) {
 	order := make([]int, len(steps))
 	apart := make([]int, len(steps))
-	mine := strings.Split(names, "\n")
+	mine := lines(names)
+	common := false
 	for i := range steps {
 		order[i] = i
-		theirs := strings.Split(joinNames(steps[i].names, f.ignore), "\n")
+		theirs := lines(joinNames(steps[i].names, f.ignore))
 		for _, n := range mine {
 			if !slices.Contains(theirs, n) {
 				apart[i]++
+			} else {
+				common = true
 			}
 		}
 		for _, n := range theirs {
@@ -465,18 +517,26 @@ func (f *finder) nearest(ctx context.Context, r *replay, steps []replayed, have 
 			best, distance, want = i, d, at
 		}
 	}
-	if best < 0 {
-		return f.unknown("the program has no versions to compare its structure with"), nil
+	switch {
+	case best < 0:
+		return f.unknown("the program has no versions to compare its structure with", ""), nil
+	case !common:
+		return f.unknown("nothing that the program's migrations make is there", "see that it is the program's own database; if so, say with _migrate_baseline=N which version it is at"), nil
 	}
-	return f.unknown("its structure comes nearest to that of version %d, but %s", steps[best].version, differences(have, want)), nil
+	return f.unknown(fmt.Sprintf("its structure comes nearest to that of version %d, but %s", steps[best].version, differences(have, want)),
+		fmt.Sprintf("put that right, or, if it does no harm, say _migrate_baseline=%d", steps[best].version)), nil
 }
 
-func (f *finder) unknown(format string, args ...any) *legacy {
-	why := ", and " + fmt.Sprintf(format, args...)
-	if f.hint != "" {
-		why += " (" + f.hint + ")"
+func lines(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return r == '\n' })
+}
+
+// unknown refuses the database. What may be its history is what to look at first.
+func (f *finder) unknown(why, cure string) *legacy {
+	if why = ", and " + why; f.hint != "" {
+		why = " that is known (" + f.hint + ")" + why
 	}
-	return &legacy{refusals: []error{unknownSchema(f.run.config, f.books, why)}}
+	return &legacy{refusals: []error{unknownSchema(f.run.config, f.books, why, cure)}}
 }
 
 func (f *finder) structure(ctx context.Context) (*schema.Schema, error) {

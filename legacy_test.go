@@ -2,8 +2,11 @@ package migratingsqlite_test
 
 import (
 	"fmt"
+	"log/slog"
 	"path/filepath"
+	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/migratingsqlite/migratingsqlite"
 )
@@ -33,7 +36,7 @@ func TestBaselineByStructure(t *testing.T) {
 			change(t, path, c.legacy+"; INSERT INTO notes (text) VALUES ('hello')")
 			err := with(t, path, set)
 			if c.says != "" {
-				wantError(t, err, migratingsqlite.ErrUnknownSchema, c.says, "_migrate_baseline=N", "the database is unchanged")
+				wantError(t, err, migratingsqlite.ErrUnknownSchema, c.says, "_migrate_baseline=1", "the database is unchanged")
 				return
 			}
 			must(t, err)
@@ -46,7 +49,7 @@ func TestBaselineByStructure(t *testing.T) {
 	set = app(t, "0001_notes.sql", notes1, "0002_kind.sql", notes2, "0003_rich.sql", notes3, "0004_index.sql", notes4)
 	path := filepath.Join(t.TempDir(), "app.db")
 	change(t, path, notes1+";"+notes2)
-	wantError(t, with(t, path, set), migratingsqlite.ErrUnknownSchema, "several versions", "2, 3", "_migrate_baseline=N")
+	wantError(t, with(t, path, set), migratingsqlite.ErrUnknownSchema, "several versions", "2, 3; say which with _migrate_baseline=2 or =3")
 	must(t, with(t, path+"?_migrate_baseline=2", set))
 	want(t, rows(t, path, history), []string{"app 1 notes baseline", "app 2 kind baseline", "app 3 rich applied", "app 4 index applied"})
 }
@@ -119,6 +122,26 @@ INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, 1), (1, 1), (2,
 	must(t, with(t, path+"?_migrate=check", set))
 }
 
+// A history is taken over by the upgrade, and so only if that succeeds.
+func TestAdoptionIsUndoneWithTheUpgrade(t *testing.T) {
+	const table = "CREATE TABLE goose_db_version (id INTEGER PRIMARY KEY, version_id INTEGER NOT NULL, is_applied INTEGER NOT NULL, tstamp TIMESTAMP); INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, 1), (1, 1);"
+	for _, directive := range []string{"", "-- migratingsqlite: no-transaction\n"} {
+		path := filepath.Join(t.TempDir(), "app.db")
+		change(t, path, table+notes1)
+		failing := app(t, "0001_notes.sql", notes1, "0002_kind.sql", notes2, "0003_more.sql", directive+"CREATE TABLE more (x); INSERT INTO lacking VALUES (1)")
+		wantError(t, with(t, path, failing), nil, "no such table: lacking")
+		there := []string{"app 3 more failed"}
+		if directive != "" { // what was before it is committed, and it goes on from there
+			there = []string{"app 1 notes baseline", "app 2 kind applied", "app 3 more failed"}
+		}
+		want(t, rows(t, path, history), there)
+		want(t, rows(t, path, "SELECT version_id FROM goose_db_version"), []string{"0", "1"})
+		change(t, path, "CREATE TABLE lacking (x)")
+		must(t, with(t, path, failing))
+		want(t, rows(t, path, history), []string{"app 1 notes baseline", "app 2 kind applied", "app 3 more applied"})
+	}
+}
+
 // golang-migrate keeps one number, and skips what comes late.
 func TestAdoptGolangMigrate(t *testing.T) {
 	files := []string{"1_notes.up.sql", notes1, "2_other.up.sql", "CREATE TABLE other (x)", "3_kind.up.sql", notes2, "4_index.up.sql", notes4}
@@ -172,7 +195,7 @@ func TestStructureWithoutTheToolsTable(t *testing.T) {
 	// A number that is nobody's is told.
 	path = filepath.Join(t.TempDir(), "app.db")
 	change(t, path, "CREATE TABLE schema_version (version INTEGER); INSERT INTO schema_version VALUES (7); CREATE TABLE other (x)")
-	wantError(t, with(t, path, set), migratingsqlite.ErrUnknownSchema, "(table schema_version) records 7, which is none of the program's migrations")
+	wantError(t, with(t, path, set), migratingsqlite.ErrUnknownSchema, "(table schema_version) records 7, and this program knows versions up to 2: is there a newer one?")
 }
 
 // What other programs keep in the file is no part of its structure, and a tool
@@ -218,18 +241,18 @@ func TestWhatDrizzlePassedOver(t *testing.T) {
 		second, legacy, passed string
 		want                   []string
 	}{
-		"a rebuild": {rebuild, row(1700000000000) + row(1700000000003) + notes1 + ";" + other, "0002_rebuild, 0003_rows",
+		"a rebuild": {rebuild, row(1700000000000) + row(1700000000003) + notes1 + ";" + other, "0002_rebuild, 0003_rows are",
 			[]string{"app 1 notes baseline", "app 2 rebuild applied", "app 3 rows applied", "app 4 other baseline"}},
-		"a rebuild and an index": {rebuild + index, row(1700000000000) + row(1700000000003) + notes1 + ";" + other, "0002_rebuild, 0003_rows",
+		"a rebuild and an index": {rebuild + index, row(1700000000000) + row(1700000000003) + notes1 + ";" + other, "0002_rebuild, 0003_rows are",
 			[]string{"app 1 notes baseline", "app 2 rebuild applied", "app 3 rows applied", "app 4 other baseline"}},
-		"it is there nevertheless": {rebuild + index, row(1700000000000) + row(1700000000003) + notes1 + ";" + rebuild + index + other, "0003_rows",
+		"it is there nevertheless": {rebuild + index, row(1700000000000) + row(1700000000003) + notes1 + ";" + rebuild + index + other, "0003_rows is",
 			[]string{"app 1 notes baseline", "app 2 rebuild baseline", "app 3 rows applied", "app 4 other baseline"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			set := app(t, "meta/_journal.json", journal, "0000_notes.sql", notes1, "0001_rebuild.sql", c.second, "0002_rows.sql", "UPDATE notes SET text = upper(text)", "0003_other.sql", other)
 			path := filepath.Join(t.TempDir(), "app.db")
 			change(t, path, "CREATE TABLE __drizzle_migrations (id SERIAL PRIMARY KEY, hash text NOT NULL, created_at numeric);"+c.legacy+"INSERT INTO notes (text) VALUES ('x')")
-			wantError(t, with(t, path, set), migratingsqlite.ErrOutOfOrder, c.passed+" is pending")
+			wantError(t, with(t, path, set), migratingsqlite.ErrOutOfOrder, c.passed+" pending although version 4")
 			must(t, with(t, path+"?_migrate_out_of_order=true", set))
 			want(t, rows(t, path, history), c.want)
 			want(t, rows(t, path, "SELECT text, kind FROM notes"), []string{"X plain"})
@@ -245,4 +268,94 @@ func TestAdoptD1WithDrizzlesFolder(t *testing.T) {
 		"drizzle/0000_notes.sql", notes1, "drizzle/0001_kind.sql", notes2, "drizzle/0002_index.sql", notes4)
 	must(t, with(t, path, set))
 	want(t, rows(t, path, history), []string{"app 1 notes baseline", "app 2 kind baseline", "app 3 index applied"})
+}
+
+// A history that has a row for each migration is believed, and so is a stated
+// version. Where the structure speaks against it, that is written down.
+func TestWhatIsSaidOfADatabaseIsComparedWithIt(t *testing.T) {
+	const goose = "CREATE TABLE goose_db_version (id INTEGER PRIMARY KEY, version_id INTEGER, is_applied INTEGER, tstamp TIMESTAMP); INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, 1), (1, 1), (2, 1);"
+	set := app(t, "0001_notes.sql", notes1, "0002_kind.sql", notes2, "0003_other.sql", "CREATE TABLE other (x)")
+	withFunc := load(t, "app", files("0001_notes.sql", notes1, "0003_other.sql", "CREATE TABLE other (x)"), inGo(2, "kind", notes2))
+	for name, c := range map[string]struct {
+		set            *migratingsqlite.Set
+		legacy, params string
+		want           string
+	}{
+		"a stated version":                      {set, notes1 + ";" + notes2, "?_migrate_baseline=2", "_migrate_baseline=2"},
+		"another one":                           {set, notes1, "?_migrate_baseline=2", "_migrate_baseline=2, although table notes lacks column kind TEXT DEFAULT 'plain'"},
+		"a stated version beside a history":     {set, goose + notes1 + ";" + notes2 + "; CREATE INDEX mine ON notes (text)", "?_migrate_baseline=2", "_migrate_baseline=2, although index mine is not expected"},
+		"a history":                             {set, goose + notes1 + ";" + notes2, "", "goose (table goose_db_version)"},
+		"a history of something else":           {set, goose + notes1, "", "goose (table goose_db_version), although table notes lacks column kind TEXT DEFAULT 'plain'"},
+		"functions, which may have done it":     {withFunc, goose + notes1 + "; CREATE TABLE made (x)", "", "goose (table goose_db_version)"},
+		"a set that does not begin with tables": {app(t, "0002_kind.sql", notes2, "0003_other.sql", "CREATE TABLE other (x)"), notes1 + ";" + notes2, "?_migrate_baseline=2", "_migrate_baseline=2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log strings.Builder
+			path := filepath.Join(t.TempDir(), "app.db")
+			change(t, path, c.legacy)
+			m, err := migratingsqlite.NewMigrator(path+c.params, migratingsqlite.WithSet(c.set))
+			must(t, err)
+			plan, err := m.Plan(t.Context())
+			must(t, err)
+			must(t, m.Close())
+			want(t, plan.Sets[0].Because, c.want)
+			must(t, open(t, path+c.params, migratingsqlite.WithSet(c.set), migratingsqlite.WithLogger(slog.New(slog.NewTextHandler(&log, nil)))).Ping())
+			want(t, rows(t, path, "SELECT DISTINCT json_extract(metadata, '$.from') FROM migratingsqlite_history WHERE set_name = 'app' AND status = 'baseline'"), []string{c.want})
+			_, but, doubted := strings.Cut(c.want, "although ")
+			if got := strings.Contains(log.String(), "level=WARN") && strings.Contains(log.String(), but); got != doubted {
+				t.Errorf("logged %s", &log)
+			}
+		})
+	}
+}
+
+// Where the files' names count from 0, the versions count from 1. A table of the
+// project's own has the number in the name, or how many have run: the structure
+// tells.
+func TestFoldersThatCountFromZero(t *testing.T) {
+	const version = "CREATE TABLE schema_version (version INTEGER PRIMARY KEY, applied_at TEXT); INSERT INTO schema_version VALUES "
+	folders := map[string]fstest.MapFS{
+		"golang-migrate": files("000000_notes.up.sql", notes1, "000001_kind.up.sql", notes2, "000002_index.up.sql", notes4),
+		"d1":             files("0000_notes.sql", notes1, "0001_kind.sql", notes2, "0002_index.sql", notes4),
+		"drizzle": files("meta/_journal.json", `{"entries":[{"idx":0,"when":1,"tag":"0000_notes"},{"idx":1,"when":2,"tag":"0001_kind"},{"idx":2,"when":3,"tag":"0002_index"}]}`,
+			"0000_notes.sql", notes1, "0001_kind.sql", notes2, "0002_index.sql", notes4),
+	}
+	for layout, folder := range folders {
+		for name, c := range map[string]struct {
+			legacy string
+			there  int
+			says   string
+		}{
+			"none but 0":                {version + "(0, '');" + notes1, 1, ""},
+			"0 and 1":                   {version + "(0, ''), (1, '');" + notes1 + ";" + notes2, 2, ""},
+			"the newest is 1":           {version + "(1, '');" + notes1 + ";" + notes2, 2, ""},
+			"one has run":               {version + "(1, '');" + notes1, 1, ""},
+			"two have run":              {version + "(1, ''), (2, '');" + notes1 + ";" + notes2, 2, ""},
+			"all of them":               {version + "(2, '');" + notes1 + ";" + notes2 + ";" + notes4, 3, ""},
+			"a newer program's":         {version + "(1, ''), (5, '');" + notes1 + ";" + notes2, 0, "start a newer program"},
+			"something else":            {version + "(1, '');" + notes1 + "; ALTER TABLE notes ADD COLUMN other", 0, "should be at version"},
+			"user_version, two scripts": {"PRAGMA user_version = 2;" + notes1 + ";" + notes2, 2, ""},
+		} {
+			t.Run(layout+"/"+name, func(t *testing.T) {
+				path := filepath.Join(t.TempDir(), "app.db")
+				change(t, path, c.legacy)
+				set := load(t, "app", folder, migratingsqlite.Layout(layout))
+				err := with(t, path, set)
+				if c.says != "" {
+					wantError(t, err, nil, c.says, "the database is unchanged")
+					return
+				}
+				must(t, err)
+				var wanted []string
+				for i, m := range set.Migrations() {
+					how := "baseline"
+					if i >= c.there {
+						how = "applied"
+					}
+					wanted = append(wanted, fmt.Sprintf("app %d %s %s", m.Version, m.Name, how))
+				}
+				want(t, rows(t, path, history), wanted)
+			})
+		}
+	}
 }

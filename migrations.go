@@ -125,6 +125,10 @@ func (m Migration) Compatible() bool {
 	return err == nil && script.Compatible(statements)
 }
 
+// DownFile is the path of the file with the down script, "" where there is none.
+// It is File where that has both directions.
+func (m Migration) DownFile() string { return m.downFile }
+
 // SQL returns the texts of the migration's scripts, "" where there is none: a
 // [Func] has neither. Of a file with both directions they are its sections. The
 // error is that of reading the files, which must be as they were when the set was
@@ -482,8 +486,11 @@ func faultOf(d script.Directive) error {
 	case d.Word == directiveUnless:
 		_, err := parseThing(d.Args)
 		return err
+	case d.Word == script.Nolint: // a newer tool may have codes that this program does not know
+		_, err := d.Codes()
+		return err
 	case !known:
-		return fmt.Errorf("unknown directive %s; did you mean %s?", quote(d.Word), near.Word(d.Word, append(keys(directives), directiveUnless)))
+		return fmt.Errorf("unknown directive %s; did you mean %s?", quote(d.Word), near.Word(d.Word, append(keys(directives), directiveUnless, script.Nolint)))
 	case !d.Leading:
 		return errors.New("this directive must come before the first statement")
 	case d.Args != "":
@@ -520,7 +527,7 @@ func (s *Set) checkScript(m *Migration, file string, down bool, buf *[]byte) (c 
 		}
 	} else {
 		read := m.foreign.Script(text, down)
-		text, mayBeEmpty, c.checksum = read.Text, read.MayBeEmpty, hexSum(read.Sum)
+		text, mayBeEmpty, c.checksum = read.Text, read.MayBeEmpty || down, hexSum(read.Sum) // an empty way back is none
 		if read.NoTransaction {
 			c.manner = noTransaction
 		}

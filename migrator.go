@@ -6,7 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"slices"
+	"strings"
 	"time"
+
+	"modernc.org/sqlite"
 )
 
 // A Migrator looks at a database and upgrades it on demand, for tools and
@@ -35,11 +40,49 @@ func NewMigrator(dsn string, opts ...Option) (*Migrator, error) {
 		checking := *c
 		checking.mode = modeCheck
 		m.bases[1], m.look, err = checking.connectors()
+		if err == nil && checking.other == nil && !c.inMemory {
+			m.look = onlooker{m.look, &checking}
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("migratingsqlite: %s: %w", c.database, err)
 	}
 	return m, nil
+}
+
+// Database returns the name by which errors call the database: without
+// parameters, and without secrets.
+func (m *Migrator) Database() string { return m.config.database }
+
+// Path returns the database's file, "" if it has none: in memory, or on a server.
+func (m *Migrator) Path() string {
+	if m.config.inMemory || m.config.other != nil && m.config.other.Server != nil {
+		return ""
+	}
+	return m.config.path()
+}
+
+// Sets returns the sets that it applies, in this order.
+func (m *Migrator) Sets() []*Set { return slices.Clone(m.config.sets) }
+
+// An onlooker connects to a database to look at it. Where a program has left a
+// write-ahead log behind, the last connection that closes would move it into the
+// database; one with mode=ro leaves both as they are, and needs the log to be
+// there.
+type onlooker struct {
+	driver.Connector
+	config *config
+}
+
+func (o onlooker) Connect(ctx context.Context) (driver.Conn, error) {
+	if info, err := os.Stat(o.config.path() + "-wal"); err != nil || info.Size() == 0 {
+		return o.Connector.Connect(ctx)
+	}
+	c, err := sqlite.NewConnector(strings.Replace(o.config.checkDSN(), "?mode=rw", "?mode=ro", 1))
+	if err != nil {
+		return nil, err
+	}
+	return c.Connect(ctx)
 }
 
 // A Plan is what opening a database would do.
@@ -56,6 +99,7 @@ type SetPlan struct {
 	Version  int64       // the newest that the database has, 0 if it has none
 	Target   int64       // the newest after the upgrade
 	Baseline []Migration // would be recorded as being there already
+	Because  string      // what says so, and what in the structure speaks against it; "" without Baseline
 	Pending  []Migration // would be applied, in this order
 }
 
@@ -108,7 +152,7 @@ func (m *Migrator) Plan(ctx context.Context) (*Plan, error) {
 	}
 	for _, s := range p.sets[1:] {
 		plan.Sets = append(plan.Sets, SetPlan{
-			Set: s.set.name, Version: s.version, Target: s.after(), Baseline: s.baseline, Pending: s.pending,
+			Set: s.set.name, Version: s.version, Target: s.after(), Baseline: s.baseline, Because: s.because(), Pending: s.pending,
 		})
 	}
 	return plan, nil
@@ -259,7 +303,7 @@ func (m *Migrator) explain(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("migratingsqlite: %s: %w%s", m.config.database, err, hint(err))
+	return fmt.Errorf("migratingsqlite: %s: %w%s", m.config.database, err, hint(err, m.config.path()))
 }
 
 // with opens a connection, waiting while the database is busy, and closes it. A

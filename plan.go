@@ -29,6 +29,7 @@ type setPlan struct {
 	records    []record    // of this set, by version
 	baseline   []Migration // to be recorded as being there
 	legacy     string      // what says so
+	doubt      string      // that, and what speaks against it
 	pending    []Migration // to be applied, in this order
 	repeatable []Migration // unchanged; a versioned one in pending may drop what they create
 	newer      []record    // current ones that the set does not know
@@ -139,7 +140,7 @@ func newPlan(c *config, b *books) *plan {
 	switch {
 	case p.known != nil || p.empty || c.baseline == baselineNone || c.baselineAt > 0:
 	case b.legacy == nil:
-		refusals = append(refusals, unknownSchema(c, b, ""))
+		refusals = append(refusals, unknownSchema(c, b, "", ""))
 	default:
 		refusals = append(refusals, b.legacy.refusals...)
 	}
@@ -201,8 +202,8 @@ func (p *plan) checkAppID(c *config, b *books) error {
 }
 
 // unknownSchema refuses a database that has tables and no history. why says what
-// was found out about it.
-func unknownSchema(c *config, b *books, why string) error {
+// was found out about it, and cure what is the first thing to do then.
+func unknownSchema(c *config, b *books, why, cure string) error {
 	names := b.others
 	more := ""
 	if len(names) > 5 {
@@ -212,8 +213,16 @@ func unknownSchema(c *config, b *books, why string) error {
 	if len(c.sets) == 1 && c.sets[0].newest() > 0 {
 		version = fmt.Sprintf(" (the program's newest is %d)", c.sets[0].newest())
 	}
-	return refuse(ErrUnknownSchema, "it has tables (%s%s) but no history of migrations%s; say with _migrate_baseline=N that they are as version N leaves them%s, or with _migrate_baseline=none that all migrations are to be applied to them",
-		strings.Join(names, ", "), more, why, version)
+	return refuse(ErrUnknownSchema, "it has tables (%s%s) but no history of migrations%s; %s%s; _migrate_baseline=none applies all migrations to what is there",
+		strings.Join(names, ", "), more, why, cmp.Or(cure, "say with _migrate_baseline=N that they are as version N leaves them"), version)
+}
+
+// is joins names and the verb for one or several.
+func is(names []string, one, several string) string {
+	if len(names) == 1 {
+		return names[0] + " " + one
+	}
+	return strings.Join(names, ", ") + " " + several
 }
 
 func planSet(c *config, b *books, set *Set) (s setPlan, refusals []error) {
@@ -240,16 +249,25 @@ func planSet(c *config, b *books, set *Set) (s setPlan, refusals []error) {
 	}
 	s.from = s.version
 	if len(missing) > 0 {
-		refusals = append(refusals, refuse(ErrMissing, "%s is applied but not among the program's migrations, although newer ones are; put the file back as it was", strings.Join(missing, ", ")))
+		cure := "put the file back as it was"
+		if len(missing) > 1 {
+			cure = "put the files back as they were"
+		}
+		refusals = append(refusals, refuse(ErrMissing, "%s but not among the program's migrations, although newer ones are; %s", is(missing, "is applied", "are applied"), cure))
 	}
 	if err := checkNewer(c, s); err != nil {
 		refusals = append(refusals, err)
 	}
 	if !slices.Contains(b.known(), set.name) && len(b.others) > 0 && c.baselineAt > 0 {
 		s.from, s.version = c.baselineAt, c.baselineAt // other sets may have a history: this one may have been renamed
+		s.legacy = fmt.Sprintf("_migrate_baseline=%d", c.baselineAt)
 	}
 	if l := b.legacy; l != nil && len(l.refusals) == 0 {
 		s.from, s.version, s.legacy = l.newest(), l.newest(), l.from
+	}
+	if s.legacy != "" && b.doubt != "" {
+		s.doubt = s.legacy + ", although " + b.doubt
+		s.legacy = s.doubt
 	}
 	var late []string
 	for _, m := range s.target {
@@ -285,7 +303,12 @@ func planSet(c *config, b *books, set *Set) (s setPlan, refusals []error) {
 		return s, refusals
 	}
 	if len(late) > 0 && !c.outOfOrder {
-		refusals = append(refusals, refuse(ErrOutOfOrder, "%s is pending although version %d is applied already; give it a version above that, or allow it with _migrate_out_of_order=true", strings.Join(late, ", "), s.version))
+		cure := "give it a version"
+		if len(late) > 1 {
+			cure = "give them versions"
+		}
+		refusals = append(refusals, refuse(ErrOutOfOrder, "%s although version %d is applied already; %s above that, or allow it with _migrate_out_of_order=true",
+			is(late, "is pending", "are pending"), s.version, cure))
 	}
 	s.digest = s.digestAfter(current)
 	recorded, ok := b.digests[set.name]
@@ -335,6 +358,14 @@ func (s *setPlan) digestAfter(current map[key]record) string {
 		repeatable = len(s.target)
 	}
 	return digest(slices.Concat(s.target[:repeatable], beyond, s.target[repeatable:]))
+}
+
+// because says why the baseline is taken to be there.
+func (s *setPlan) because() string {
+	if len(s.baseline) == 0 {
+		return ""
+	}
+	return s.legacy
 }
 
 // after returns the version after the run.

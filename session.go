@@ -83,7 +83,7 @@ func (l lent) QueryContext(ctx context.Context, q string, args []driver.NamedVal
 
 // BeginTx is refused: the session is in a transaction already.
 func (l lent) BeginTx(context.Context, driver.TxOptions) (driver.Tx, error) {
-	return nil, errors.New("the upgrade is a transaction already")
+	return nil, errors.New("the migration is in a transaction already")
 }
 
 func (l lent) CheckNamedValue(v *driver.NamedValue) error {

@@ -6,7 +6,10 @@
 //
 // It needs cgo, on linux (amd64, arm64) or darwin (arm64). Never open a file
 // with it that the same program opens with the built-in engine: the one would
-// drop the other's locks.
+// drop the other's locks. And the file of an embedded replica belongs to one
+// connector, one sql.DB, at a time: of two, each fetches what is new into it
+// under the other's reads, which then fail with "database disk image is
+// malformed".
 //
 // # DSN
 //
@@ -31,12 +34,16 @@
 // The driver hands out a [*Conn], go-libsql's connection with its traps taken
 // out: contexts are honoured, a text of several statements is run to its end, a
 // connection that its server has dropped is not used again, and errors are an
-// [*Error] without the statement and its arguments. What it cannot mend:
+// [*Error] without the statement and its arguments. errors.As finds one in the
+// errors of an upgrade, too, unless the driver itself refuses it. What cannot be
+// mended:
 //
 //   - A statement whose context ends is left alone, not stopped. It may still
 //     take effect, and holds its locks until it is done.
 //   - Text that looks like a time is read as a time.Time. Text is cut at a NUL
 //     byte. Text that is not UTF-8 ends the whole process when it is read.
+//   - The stream of a connection is ended in the background. A program that ends
+//     as well may leave it to the server, which ends it after ten seconds.
 //   - A transaction of an embedded replica that loses its server between two
 //     statements is lost without an error, up to its COMMIT: the statements in
 //     between are committed each by itself.

@@ -9,6 +9,9 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/migratingsqlite/migratingsqlite/internal/engine"
+	"github.com/migratingsqlite/migratingsqlite/internal/hrana"
 )
 
 // A Kind says what sort of trouble an [Error] is.
@@ -99,6 +102,33 @@ func clean(err error) error {
 	e := read(strings.TrimSpace(text))
 	e.text = strings.TrimSpace(e.text)
 	return e
+}
+
+func init() { engine.Exported = exported }
+
+// exported is [engine.Exported]: the error of an upgrade, which goes to servers
+// by another way than go-libsql's, as an *Error.
+func exported(err error, target any) bool {
+	to, ok := target.(**Error)
+	if !ok {
+		return false
+	}
+	e := &Error{text: err.Error(), cause: err}
+	switch err := err.(type) {
+	case *hrana.Error:
+		if e = server(err.Message, err.Name); err.Code() != 0 { // it knows more of them
+			e = sqlite(err.Message, err.Code())
+		}
+	case *engine.LostError:
+		e.Kind = StreamLost
+	default:
+		e.Kind = Unreachable
+		if errors.Is(err, engine.ErrToken) || errors.Is(err, engine.ErrForbidden) {
+			e.Kind = Auth
+		}
+	}
+	*to = e
+	return true
 }
 
 // within returns what stands between a prefix with a backtick and the backtick

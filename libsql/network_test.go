@@ -104,7 +104,12 @@ func checkMixed(s *site) {
 
 // Whatever becomes of whichever request of an upgrade: everything is done once
 // in the end, and nobody waits for longer than they wanted to.
-func TestFaultsDuringAnUpgrade(t *testing.T) {
+func TestFaultsDuringAnUpgrade(t *testing.T) { testFaults(t, 0, 1) }
+
+func TestFaultsDuringAnUpgradeOverASlowLink(t *testing.T) { testFaults(t, 50*time.Millisecond, 4) }
+
+// testFaults does so with every nth of the faults that are to be tried.
+func testFaults(t *testing.T, delay time.Duration, nth int) {
 	shortenLease(t, 700*time.Millisecond)
 	s := newSite(t)
 	p := sqldtest.NewProxy(t, s.URL)
@@ -112,7 +117,7 @@ func TestFaultsDuringAnUpgrade(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkMixed(s)
-	f := faulty{requests: p.Requests(), todo: make(chan fault)}
+	f := faulty{requests: p.Requests(), delay: delay, todo: make(chan fault)}
 
 	const workers = 12 // most of the time they wait
 	var wg sync.WaitGroup
@@ -132,7 +137,7 @@ func TestFaultsDuringAnUpgrade(t *testing.T) {
 		} else if testing.Short() {
 			every *= 5
 		}
-		for n := 1; n <= f.requests; n += every {
+		for n := 1; n <= f.requests; n += every * nth {
 			f.todo <- fault{k.name, k.fault, n}
 			count++
 		}
@@ -164,6 +169,7 @@ func (f fault) String() string { return fmt.Sprintf("%s, request %d", f.name, f.
 
 type faulty struct {
 	requests int
+	delay    time.Duration // of each request
 	todo     chan fault
 
 	mu      sync.Mutex
@@ -178,6 +184,7 @@ func (f *faulty) run(s *site, r fault) {
 	s.clear()
 	p := sqldtest.NewProxy(t, s.URL)
 	defer p.Down()
+	p.Delay(f.delay)
 	var hit atomic.Bool
 	p.Fault(func(n int, _ sqldtest.Request) sqldtest.Fault {
 		if n != r.n {
@@ -191,7 +198,7 @@ func (f *faulty) run(s *site, r fault) {
 	begin := time.Now()
 	err := connect(t.Context(), db)
 	took := time.Since(begin)
-	if took > timeout+2*time.Second {
+	if took > timeout+10*time.Second+2*time.Duration(f.requests)*f.delay {
 		t.Errorf("%s: took %v (%v)", r, took, err)
 	}
 	if !hit.Load() {

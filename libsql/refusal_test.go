@@ -4,6 +4,7 @@ package libsql_test
 
 import (
 	"bytes"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -19,6 +21,7 @@ import (
 
 	"github.com/migratingsqlite/migratingsqlite"
 	"github.com/migratingsqlite/migratingsqlite/internal/sqldtest"
+	"github.com/migratingsqlite/migratingsqlite/libsql"
 	"go.opentelemetry.io/otel"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
@@ -63,28 +66,29 @@ func TestServersThatCannotBeUsed(t *testing.T) {
 	for _, c := range []struct {
 		what, url, token string
 		waits            bool // until the timeout
+		kind             libsql.Kind
 		words            []string
 	}{
-		{"wrong token", locked.URL, strangers(hour, false), false, []string{"refuses the token"}},
-		{"expired token", locked.URL, sign(time.Now().Add(-time.Hour), false), false, []string{"refuses the token", "xpired"}},
-		{"no token", locked.URL, "", false, []string{"wants a token, and there is none", "authToken"}},
-		{"garbage", locked.URL, "x.y.z", false, []string{"refuses the token"}},
-		{"token for reading", locked.URL, sign(hour, true), false, []string{"30 migrations are pending", "the token does not allow to write", "the database is unchanged"}},
-		{"no such host", "http://libsql.invalid:8080", token, false, []string{"libsql.invalid"}},
-		{"nothing listens", "http://" + nobody.Addr().String(), token, true, []string{"cannot be reached", "refused", "_migrate_timeout"}},
-		{"no answer", "http://" + mute.Addr().String(), token, true, []string{"did not answer", "_migrate_timeout"}},
-		{"another server: 404", web(404, "text/html", "<html>no such page</html>"), token, false, []string{"not a libSQL server"}},
-		{"another server: 405", web(405, "text/plain", "POST? never"), token, false, []string{"HTTP 405", "POST? never"}},
-		{"another server: a page", web(200, "text/html", "<html>welcome</html>"), token, false, []string{"not a libSQL server"}},
-		{"another server: JSON", web(200, "application/json", `["hello"]`), token, false, []string{"not a libSQL server"}},
-		{"another server: other JSON", web(200, "application/json", `{"hello":"world"}`), token, false, []string{"not a libSQL server"}},
-		{"a login page", web(302, "text/html", ""), token, false, []string{"another place"}},
-		{"failing server", web(500, "text/plain", "out of order"), token, true, []string{"HTTP 500", "out of order"}},
-		{"busy server", web(503, "text/plain", ""), token, true, []string{"HTTP 503"}},
-		{"TLS where there is none", strings.Replace(free.URL, "http:", "https:", 1), token, false, []string{"does not encrypt", "tls=0"}},
-		{"TLS where there is none, by default", strings.Replace(free.URL, "http:", "libsql:", 1), token, false, []string{"does not encrypt", "tls=0"}},
-		{"no TLS where there is", strings.Replace(encrypted.URL, "https:", "http:", 1), token, false, []string{"HTTP 400", "HTTPS"}},
-		{"unknown certificate", encrypted.URL, token, false, []string{"certificate"}},
+		{"wrong token", locked.URL, strangers(hour, false), false, libsql.Auth, []string{"refuses the token"}},
+		{"expired token", locked.URL, sign(time.Now().Add(-time.Hour), false), false, libsql.Auth, []string{"refuses the token", "xpired"}},
+		{"no token", locked.URL, "", false, libsql.Auth, []string{"wants a token, and there is none", "authToken"}},
+		{"garbage", locked.URL, "x.y.z", false, libsql.Auth, []string{"refuses the token"}},
+		{"token for reading", locked.URL, sign(hour, true), false, libsql.Other, []string{"30 migrations are pending", "the token does not allow to write", "the database is unchanged"}},
+		{"no such host", "http://libsql.invalid:8080", token, false, libsql.Unreachable, []string{"libsql.invalid"}},
+		{"nothing listens", "http://" + nobody.Addr().String(), token, true, libsql.Unreachable, []string{"cannot be reached", "refused", "_migrate_timeout"}},
+		{"no answer", "http://" + mute.Addr().String(), token, true, libsql.StreamLost, []string{"did not answer", "_migrate_timeout"}},
+		{"another server: 404", web(404, "text/html", "<html>no such page</html>"), token, false, libsql.Unreachable, []string{"not a libSQL server"}},
+		{"another server: 405", web(405, "text/plain", "POST? never"), token, false, libsql.Unreachable, []string{"HTTP 405", "POST? never"}},
+		{"another server: a page", web(200, "text/html", "<html>welcome</html>"), token, false, libsql.Unreachable, []string{"not a libSQL server"}},
+		{"another server: JSON", web(200, "application/json", `["hello"]`), token, false, libsql.Unreachable, []string{"not a libSQL server"}},
+		{"another server: other JSON", web(200, "application/json", `{"hello":"world"}`), token, false, libsql.Unreachable, []string{"not a libSQL server"}},
+		{"a login page", web(302, "text/html", ""), token, false, libsql.Unreachable, []string{"another place"}},
+		{"failing server", web(500, "text/plain", "out of order"), token, true, libsql.Unreachable, []string{"HTTP 500", "out of order"}},
+		{"busy server", web(503, "text/plain", ""), token, true, libsql.Unreachable, []string{"HTTP 503"}},
+		{"TLS where there is none", strings.Replace(free.URL, "http:", "https:", 1), token, false, libsql.Unreachable, []string{"does not encrypt", "tls=0"}},
+		{"TLS where there is none, by default", strings.Replace(free.URL, "http:", "libsql:", 1), token, false, libsql.Unreachable, []string{"does not encrypt", "tls=0"}},
+		{"no TLS where there is", strings.Replace(encrypted.URL, "https:", "http:", 1), token, false, libsql.Unreachable, []string{"HTTP 400", "HTTPS"}},
+		{"unknown certificate", encrypted.URL, token, false, libsql.Unreachable, []string{"certificate"}},
 	} {
 		var records bytes.Buffer
 		logger := slog.New(slog.NewJSONHandler(&records, nil))
@@ -105,7 +109,11 @@ func TestServersThatCannotBeUsed(t *testing.T) {
 			continue // there is no name server here
 		}
 		wantError(t, err, c.words...)
-		if !c.waits && took > 500*time.Millisecond || took > 2500*time.Millisecond {
+		var e *libsql.Error
+		if refused := errors.Is(err, migratingsqlite.ErrPending); errors.As(err, &e) == refused || e != nil && (e.Kind != c.kind || e.Error() == "" || !strings.Contains(err.Error(), e.Error())) {
+			t.Errorf("%s: %+v, want %v", c.what, e, c.kind)
+		}
+		if took > 10*time.Second { // by default a minute is waited for
 			t.Errorf("%s: took %v", c.what, took)
 		}
 		said := fmt.Sprintf("%v %+v %#v %s", err, err, err, &records)
@@ -162,6 +170,10 @@ func TestStatementsThatAServerRefuses(t *testing.T) {
 		if !errors.As(err, &m) || m.Version != 2 || m.Line != c.line {
 			t.Errorf("%+v", m)
 		}
+		var e *libsql.Error
+		if errors.As(err, &e) != (c.line > 0) || e != nil && (e.Kind == libsql.Constraint) != strings.Contains(c.want, "UNIQUE") {
+			t.Errorf("%+v", e)
+		}
 		wantError(t, err, c.want, "the database is at version 1")
 		if err != nil && strings.Contains(err.Error(), "geheim") {
 			t.Error("data in ", err)
@@ -182,5 +194,53 @@ func TestStatementsThatAServerRefuses(t *testing.T) {
 			}
 		}
 		db.Close()
+	}
+}
+
+// No value that a program can get hold of shows a secret of its DSN, however it
+// is printed.
+func TestSecretsAreNotPrinted(t *testing.T) {
+	key, sign := sqldtest.NewTokenKey(t)
+	s := newSite(t, sqldtest.WithJWT(key))
+	token := sign(time.Now().Add(time.Hour), false)
+	const secret = "geheim"
+	for _, more := range []string{
+		"", "&_migrate=check", "&_migrate_trace=queries", "&replica=" + filepath.Join(t.TempDir(), "replica.db"),
+		"&remoteEncryptionKey=" + secret, "&replica=r.db&encryptionKey=" + secret,
+	} {
+		dsn, set := s.URL+"?authToken="+token+more, migratingsqlite.WithSet(chain.load(t))
+		c, err := migratingsqlite.NewConnector(dsn, set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := migratingsqlite.NewMigrator(dsn, set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		db := sql.OpenDB(c)
+		defer db.Close()
+		values := map[string]any{"connector": c, "driver": c.Driver(), "migrator": m, "db": db}
+		if !strings.Contains(more, secret) {
+			conn, err := db.Conn(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			values["conn"] = conn
+			conn.Raw(func(raw any) error {
+				values["raw"] = raw
+				if c, ok := raw.(*libsql.Conn); ok {
+					values["go-libsql's"] = c.Unwrap()
+				}
+				return nil
+			})
+		}
+		for name, v := range values {
+			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d"} {
+				if said := fmt.Sprintf(verb, v); strings.Contains(said, token) || strings.Contains(said, secret) {
+					t.Errorf("%s of the %s (%s): %s", verb, name, more, said)
+				}
+			}
+		}
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/migratingsqlite/migratingsqlite"
+	"github.com/migratingsqlite/migratingsqlite/internal/sqldtest"
+	"github.com/migratingsqlite/migratingsqlite/libsql"
 )
 
 // rival starts a program that wants the write lock all the time. What is
@@ -31,7 +33,7 @@ func (s *site) rival() (end func() string) {
 }
 
 func TestUpgradeWhileAnotherProgramWritesAllTheTime(t *testing.T) {
-	s := newSite(t)
+	s := newSite(t, sqldtest.WithoutCheckpoints())
 	for range rounds(t, 3, 1) {
 		s.clear()
 		end := s.rival()
@@ -58,7 +60,7 @@ var forLong = strings.Repeat("INSERT INTO many WITH RECURSIVE c(i) AS (SELECT 1 
 // the server.
 func TestMigrationThatIsThrownOut(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
+	s := newSite(t, sqldtest.WithoutCheckpoints())
 	set := load(t, fstest.MapFS{
 		"0001_first.sql": &fstest.MapFile{Data: []byte("CREATE TABLE many (x)")},
 		"0002_long.sql":  &fstest.MapFile{Data: []byte("CREATE TABLE half (x);\n" + forLong + "INSERT INTO half VALUES (1)")},
@@ -71,6 +73,9 @@ func TestMigrationThatIsThrownOut(t *testing.T) {
 	var m *migratingsqlite.MigrationError
 	if !errors.As(err, &m) || m.Version != 2 || m.Line < 2 {
 		t.Errorf("%+v", m)
+	}
+	if e := new(libsql.Error); !errors.As(err, &e) || e.Kind != libsql.Timeout || e.Error() != "Transaction timed out" {
+		t.Errorf("%+v", e)
 	}
 	wantError(t, err, "Transaction timed out; the server ends", "4 times", "-- migratingsqlite: batch", "the database is at version 1")
 	s.wants("SELECT name FROM sqlite_master WHERE name IN ('many', 'half')", "many")

@@ -97,7 +97,8 @@ func Queries(table string) []string {
 		// A virtual table whose module is not there would make it fail.
 		`SELECT m.name, c.name, c.type, c."notnull", c.pk FROM main.sqlite_master AS m, pragma_table_info(m.name, 'main') AS c
 	WHERE m.type = 'table' AND m.sql NOT LIKE 'CREATE VIRTUAL%' AND (m.name LIKE '%migrat%' OR m.name LIKE '%version%'
-		OR m.name LIKE '%schema%' OR m.name LIKE '%histor%' OR m.name LIKE '%revision%' OR m.name = 'ar_internal_metadata'` + named + `)
+		OR m.name LIKE '%schema%' OR m.name LIKE '%histor%' OR m.name LIKE '%revision%' OR m.name = 'ar_internal_metadata'
+		OR m.name LIKE 'databasechangelog%' OR m.name LIKE '\_prisma\_%' ESCAPE '\'` + named + `)
 	ORDER BY m.name, c.cid`,
 		"PRAGMA user_version",
 	}
@@ -165,10 +166,20 @@ func named(tables []*table, name string) ([]*Candidate, error) {
 				return []*Candidate{newCandidate(f, t, tables)}, nil
 			}
 		}
-		return nil, fmt.Errorf("table %s is no tool's history: its columns are %s", t.name, t.list())
+		return nil, &unusableError{fmt.Sprintf("table %s, which _migrate_adopt_table names, is no tool's history: its columns are %s", t.name, t.list())}
 	}
-	return nil, fmt.Errorf("there is no table %s in the database", name)
+	return nil, &unusableError{fmt.Sprintf("there is no table %s, which _migrate_adopt_table names", name)}
 }
+
+// ErrUnusable is what an error matches if a table is there to be read, or not,
+// and cannot be a history; reading the database went well.
+var ErrUnusable = errors.New("no history")
+
+type unusableError struct{ text string }
+
+func (e *unusableError) Error() string { return e.text }
+
+func (e *unusableError) Is(target error) bool { return target == ErrUnusable }
 
 // Hint returns the tables that look like a history but are not called like
 // one, in words for the user, or "".
@@ -187,6 +198,42 @@ func Hint(answers []engine.Answer) string {
 		}
 	}
 	return strings.Join(found, "; ")
+}
+
+// unread are histories that cannot be mapped onto SQL files: the migrations are
+// code, or a graph.
+var unread = []struct {
+	tool, table string
+	has         []string
+	others      []string // the tool's other tables
+}{
+	{"Alembic", "alembic_version", []string{"version_num"}, nil},
+	{"Django", "django_migrations", []string{"app", "name", "applied"}, nil},
+	{"Liquibase", "databasechangelog", []string{"id", "author", "filename", "orderexecuted"}, []string{"databasechangeloglock"}},
+	{"PocketBase", "_migrations", []string{"file", "applied"}, nil},
+	{"Prisma 8", "_prisma_marker", []string{"space", "core_hash"}, []string{"_prisma_ledger"}},
+	{"sqlite-migrate", "_sqlite_migrations", []string{"migration_set", "name"}, nil},
+}
+
+// Unread returns the tables of tools whose histories are not read, and says in
+// words for the user whose they are, or "".
+func Unread(answers []engine.Answer) (names []string, hint string) {
+	tables, err := readTables(answers)
+	if err != nil {
+		return nil, ""
+	}
+	var found []string
+	for _, u := range unread {
+		for _, t := range tables {
+			switch {
+			case strings.EqualFold(t.name, u.table) && t.hasAll(u.has...):
+				names, found = append(names, t.name), append(found, fmt.Sprintf("table %s is of %s, whose history is not read", t.name, u.tool))
+			case slices.Contains(u.others, strings.ToLower(t.name)):
+				names = append(names, t.name)
+			}
+		}
+	}
+	return names, strings.Join(found, "; ")
 }
 
 func newCandidate(f *form, t *table, tables []*table) *Candidate {
@@ -261,6 +308,8 @@ type Entry struct {
 	Checksum string
 	State    State
 	At       time.Time // zero if it is not known
+	// Newer says of one that is unknown that it comes after all of the set.
+	Newer bool
 
 	named      bool // ID is a name: another one of that number is another migration
 	repeatable bool
@@ -301,7 +350,7 @@ func (c *Candidate) Read(answers []engine.Answer) (*History, error) {
 		rows[i] = newRow(values)
 	}
 	if err := c.form.read(h, rows); err != nil {
-		return nil, fmt.Errorf("table %s of %s: %w", c.Table, c.Tool, err)
+		return nil, &unusableError{fmt.Sprintf("the history of %s cannot be read: %v; repair that row", c, err)}
 	}
 	if c.locks != "" {
 		h.readLocks(answers[1].Rows)
@@ -434,6 +483,9 @@ func (r row) bool(i int) bool {
 }
 
 func (r row) int(i int) (int64, error) {
+	if r.null(i) {
+		return 0, errors.New("NULL is not a number")
+	}
 	s := strings.TrimSpace(r.text(i))
 	n, err := strconv.ParseInt(strings.TrimSuffix(s, ".0"), 10, 64)
 	if err != nil {

@@ -358,11 +358,11 @@ func TestAVirtualTableOfAnUnknownModuleIsNotTouched(t *testing.T) {
 func TestANamedTableMustBeThere(t *testing.T) {
 	db := open(t, `CREATE TABLE birds (id INTEGER PRIMARY KEY, species TEXT)`, `CREATE TABLE migratingsqlite_history (version INTEGER, applied_at TEXT)`)
 	for table, want := range map[string]string{
-		"geese":                   "there is no table geese in the database",
-		"Birds":                   "table birds is no tool's history: its columns are id integer, species text",
-		"migratingsqlite_history": "there is no table migratingsqlite_history in the database",
+		"geese":                   "there is no table geese, which _migrate_adopt_table names",
+		"Birds":                   "table birds, which _migrate_adopt_table names, is no tool's history: its columns are id integer, species text",
+		"migratingsqlite_history": "there is no table migratingsqlite_history, which _migrate_adopt_table names",
 	} {
-		if _, err := Recognise(ask(t, db, Queries(table)), table); err == nil || err.Error() != want {
+		if _, err := Recognise(ask(t, db, Queries(table)), table); !errors.Is(err, ErrUnusable) || err.Error() != want {
 			t.Errorf("%s: %v, want %s", table, err, want)
 		}
 	}
@@ -625,5 +625,78 @@ func TestErrorsOfTheDatabaseAreNotNoHistory(t *testing.T) {
 	db = open(t, sqlxTable, `INSERT INTO _sqlx_migrations VALUES (1, 'a', '', 1, x'00', 0)`)
 	if _, _, err := choose(t, db, "", set, ""); !errors.Is(err, broken) {
 		t.Errorf("a file that cannot be read: %v", err)
+	}
+}
+
+// What may stand in a history that nobody of sound mind has written.
+func TestOddRows(t *testing.T) {
+	goose := `CREATE TABLE goose_db_version (id INTEGER PRIMARY KEY, version_id, is_applied, tstamp, added_by_a_user TEXT NOT NULL DEFAULT '')`
+	for name, c := range map[string]struct {
+		db    []string
+		files []File
+		want  string
+		err   string
+	}{
+		"text, blanks and a real":       {[]string{goose, `INSERT INTO goose_db_version (version_id, is_applied) VALUES ('0', 1), (' 2 ', 'true'), (1.0, 1)`}, files(3, "%05d_a.sql"), "1 2", ""},
+		"no version 0":                  {[]string{goose, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (2, 1), (1, 1)`}, files(3, "%05d_a.sql"), "1 2", ""},
+		"a negative version":            {[]string{goose, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (1, 1), (-1, 1)`}, files(3, "%05d_a.sql"), "1 unknown -1", ""},
+		"a word":                        {[]string{goose, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (1, 1), ('two', 1)`}, nil, "", `the history of goose (table goose_db_version) cannot be read: version_id: "two" is not a number; repair that row`},
+		"NULL":                          {[]string{goose, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (NULL, 1)`}, nil, "", "version_id: NULL is not a number"},
+		"a number that is none":         {[]string{goose, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999999999999999999, 1)`}, nil, "", "is not a number"},
+		"golang-migrate: NULL":          {[]string{golangMigrateTable, `INSERT INTO schema_migrations VALUES (NULL, 0)`}, nil, "", "version: NULL is not a number"},
+		"golang-migrate: dirty is NULL": {[]string{golangMigrateTable, `INSERT INTO schema_migrations VALUES (2, NULL)`}, files(3, "%06d_a.up.sql"), "1? 2", ""},
+		"golang-migrate: words":         {[]string{golangMigrateTable, `INSERT INTO schema_migrations VALUES (' 2', 'TRUE')`}, files(3, "%06d_a.up.sql"), "1? refused 2", ""},
+		"dbmate: NULL, nothing, blanks": {[]string{dbmateTable, `INSERT INTO schema_migrations VALUES (NULL), (''), ('002 '), ('1')`}, files(3, "%03d_a.sql"), "1 2", ""},
+		"dbmate: a word":                {[]string{dbmateTable, `INSERT INTO schema_migrations VALUES ('001'), ('none')`}, files(3, "%03d_a.sql"), "1 unknown none", ""},
+		"10 before 9":                   {[]string{versionTextTable, `INSERT INTO schema_version SELECT value, '', '' FROM json_each('["1","10","2","3","4","5","6","7","8","9"]')`}, files(11, "%d_a.sql"), "1 2 3 4 5 6 7 8 9 10", ""},
+		"the newest, twice":             {[]string{`CREATE TABLE schema_version (version)`, `INSERT INTO schema_version VALUES (10), (9)`}, files(11, "%d_a.sql"), "1? 2? 3? 4? 5? 6? 7? 8? 9 10", ""},
+		"sqlx: no checksum":             {[]string{sqlxTable, `INSERT INTO _sqlx_migrations VALUES (1, 'a', '', 1, x'', 0)`}, files(2, "%d_a.sql"), "1", ""},
+		"sqlx: a part of one":           {[]string{sqlxTable, `INSERT INTO _sqlx_migrations VALUES (1, 'a', '', 1, x'00', 0)`}, files(2, "%d_a.sql"), "1 changed 1", ""},
+		"Atlas: NULL":                   {[]string{`CREATE TABLE atlas_schema_revisions (version, description, type, applied, total, executed_at, hash, operator_version)`, `INSERT INTO atlas_schema_revisions (version) VALUES (1)`}, nil, "", "type of version 1: NULL is not a number"},
+		"Drizzle: NULL":                 {[]string{drizzleTable, `INSERT INTO __drizzle_migrations (hash, created_at) VALUES ('0001_a', NULL), ('', NULL)`}, files(2, "%04d_a.sql"), "1 unknown ", ""},
+		"bytes that are no text":        {[]string{`CREATE TABLE schema_version (version BLOB PRIMARY KEY, applied_at)`, `INSERT INTO schema_version VALUES (x'ff00', 1), (1, 1)`}, files(2, "%04d_a.sql"), "1 unknown \xff", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := open(t, c.db...)
+			found := recognise(t, db, "")
+			if len(found) != 1 {
+				t.Fatalf("recognised %v", found)
+			}
+			h, err := found[0].Read(ask(t, db, found[0].Queries()))
+			if c.err != "" {
+				if !errors.Is(err, ErrUnusable) || !strings.Contains(err.Error(), c.err) {
+					t.Errorf("%v does not say %q", err, c.err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, err := h.Map(c.files)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := describe(m); got != strings.TrimSpace(c.want) {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestHistoriesThatAreNotRead(t *testing.T) {
+	for want, ddl := range map[string]string{
+		"[alembic_version] table alembic_version is of Alembic, whose history is not read":                             `CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))`,
+		"[django_migrations] table django_migrations is of Django, whose history is not read":                          `CREATE TABLE django_migrations (id integer NOT NULL PRIMARY KEY AUTOINCREMENT, app varchar(255) NOT NULL, name varchar(255) NOT NULL, applied datetime NOT NULL)`,
+		"[_migrations] table _migrations is of PocketBase, whose history is not read":                                  `CREATE TABLE _migrations (file VARCHAR(255) PRIMARY KEY NOT NULL, applied INTEGER NOT NULL)`,
+		"[DATABASECHANGELOG DATABASECHANGELOGLOCK] table DATABASECHANGELOG is of Liquibase, whose history is not read": `CREATE TABLE DATABASECHANGELOG (ID VARCHAR(255) NOT NULL, AUTHOR VARCHAR(255) NOT NULL, FILENAME VARCHAR(255) NOT NULL, ORDEREXECUTED INTEGER NOT NULL); CREATE TABLE DATABASECHANGELOGLOCK (ID INTEGER NOT NULL, LOCKED BOOLEAN NOT NULL)`,
+		"[_prisma_ledger _prisma_marker] table _prisma_marker is of Prisma 8, whose history is not read":               `CREATE TABLE _prisma_marker (space TEXT PRIMARY KEY, core_hash TEXT NOT NULL); CREATE TABLE _prisma_ledger (id INTEGER PRIMARY KEY)`,
+		"[_sqlite_migrations] table _sqlite_migrations is of sqlite-migrate, whose history is not read":                `CREATE TABLE _sqlite_migrations (id INTEGER PRIMARY KEY, migration_set TEXT, name TEXT, applied_at TEXT)`,
+		"[] ": `CREATE TABLE alembic_version (id INTEGER PRIMARY KEY)`,
+	} {
+		names, hint := Unread(ask(t, open(t, ddl), Queries("")))
+		slices.Sort(names)
+		if got := fmt.Sprint(names, " ", hint); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
 	}
 }

@@ -20,8 +20,9 @@ type File struct {
 	// When is the time in Drizzle's journal, or in the name of its folder, in
 	// milliseconds; 0 in other layouts.
 	When int64
-	// Checkpoint says that it stands for all before it (Atlas).
-	Checkpoint bool
+	// Checkpoint says that it stands for all before it (Atlas, Flyway), which are
+	// in the set if it is Covered, and were thrown away if it is not.
+	Checkpoint, Covered bool
 	// Text returns the file's bytes as they are on the disk. It is nil for a
 	// function.
 	Text func() ([]byte, error)
@@ -99,6 +100,9 @@ func (m *Mapping) within(other *Mapping) bool {
 // in which they are applied, the repeatable ones last. An error is one of
 // reading a file.
 func (h *History) Map(files []File) (*Mapping, error) {
+	if h.Tool != Atlas {
+		files = slices.DeleteFunc(slices.Clone(files), func(f File) bool { return f.Covered })
+	}
 	m := &mapper{h: h, files: files, at: make([]*Match, len(files)), out: &Mapping{Refusals: slices.Clone(h.refusals)}}
 	m.index()
 	switch {
@@ -114,10 +118,14 @@ func (h *History) Map(files []File) (*Mapping, error) {
 	if err := m.verify(); err != nil {
 		return nil, err
 	}
-	for _, a := range m.at {
-		if a != nil {
+	for i, a := range m.at {
+		if a != nil && !m.files[i].Covered {
 			m.out.Applied = append(m.out.Applied, *a)
 		}
+	}
+	for i := range m.out.Unknown {
+		e := &m.out.Unknown[i]
+		e.Newer = !slices.ContainsFunc(m.files, func(f File) bool { return f.Version > 0 && !m.older(&f, *e) }) && e.Version > 0
 	}
 	return m.out, nil
 }
@@ -133,6 +141,8 @@ type mapper struct {
 	byVersion map[int64]int
 	byName    map[string]int
 	byDotted  map[string]int // Flyway's versions
+
+	fromZero bool // the files' names count from 0, their versions from 1
 }
 
 func (m *mapper) index() {
@@ -146,6 +156,7 @@ func (m *mapper) index() {
 		}
 		in[key] = i
 	}
+	m.fromZero = slices.ContainsFunc(m.files, func(f File) bool { return f.Version == 1 && f.Path != "" && f.number() == 0 })
 	for i := range m.files {
 		f := &m.files[i]
 		add(m.byKey, f.ID, i)
@@ -153,10 +164,26 @@ func (m *mapper) index() {
 		add(m.byKey, stem(f.base()), i)
 		add(m.byName, plain(f.Name), i)
 		if f.Version > 0 {
-			m.byVersion[f.Version] = i
+			m.byVersion[m.numberOf(f)] = i
 			add(m.byDotted, f.dotted(), i)
 		}
 	}
+}
+
+// number is the one that its tool knows it by, or else its version.
+func (f *File) number() int64 {
+	if n, rest := leading(f.ID); rest != f.ID || n > 0 {
+		return n
+	}
+	return f.Version
+}
+
+// numberOf is the number by which others call a file, or a function among files.
+func (m *mapper) numberOf(f *File) int64 {
+	if f.Path == "" && m.fromZero {
+		return f.Version - 1
+	}
+	return f.number()
 }
 
 // base is the name of the file, or of the folder that it is the script of.
@@ -289,17 +316,23 @@ func (m *mapper) rows() {
 			if i >= 0 {
 				undone[i] = true
 			}
+		case i >= 0 && h.Tool == Flyway && m.files[i].Checkpoint && e.State == Applied:
+			m.standFor(i) // V2 was applied, and B2 is there
 		case i >= 0:
 			m.match(i, e)
-		case e.State == Baseline:
+			// It may be the number of the file, or how many have run.
+			m.at[i].Assumed = m.at[i].Assumed || h.Tool == Handwritten && m.fromZero && e.File == ""
+		case e.State == Baseline, e.repeatable:
 			// It need not be of a file that is there.
+		case len(m.files) > 0 && m.files[0].Checkpoint && !m.older(&m.files[0], e):
+			m.standFor(0)
 		case h.Tool == Handwritten && e.Version == 0:
 			rest = append(rest, e)
 		default:
 			m.out.Unknown = append(m.out.Unknown, e)
 		}
 		if e.State == Baseline || h.Tool == GolangMigrate || h.Tool == Maragudk {
-			m.assume(func(j int) bool { return i >= 0 && j < i || i < 0 && m.files[j].older(e, h.Tool) })
+			m.assume(func(j int) bool { return i >= 0 && j < i || i < 0 && m.older(&m.files[j], e) })
 		}
 	}
 	if len(rest) > 0 {
@@ -328,13 +361,21 @@ func (m *mapper) unsure() {
 	}
 }
 
+// standFor notes that the database has what a checkpoint does from files that
+// were thrown away since, if its structure agrees.
+func (m *mapper) standFor(i int) {
+	if m.at[i] == nil {
+		m.at[i] = &Match{Version: m.files[i].Version, Name: m.files[i].Name, Assumed: true}
+	}
+}
+
 // older reports whether a file comes before an entry that has no file.
-func (f *File) older(e Entry, tool Tool) bool {
-	if tool == Flyway {
+func (m *mapper) older(f *File, e Entry) bool {
+	if m.h.Tool == Flyway {
 		c, ok := compareDotted(f.dotted(), e.ID)
 		return ok && c < 0
 	}
-	return e.Version > 0 && f.Version < e.Version
+	return e.Version > 0 && m.numberOf(f) < e.Version
 }
 
 // checkpoints follows Atlas: a new database begins at a checkpoint, which then

@@ -120,7 +120,7 @@ func readFlyway(h *History, rows []row) error {
 			e.ID, e.repeatable = e.Name, true
 		} else {
 			e.ID = normalVersion(e.ID)
-			e.Version = number(e.ID)
+			e.Version, _ = leading(e.ID)
 		}
 		undo := strings.HasPrefix(kind, "UNDO")
 		switch {
@@ -173,7 +173,7 @@ func readAtlas(h *History, rows []row) error {
 		for i := range n {
 			var err error
 			if n[i], err = r.int(2 + i); err != nil {
-				return err
+				return fmt.Errorf("%s of version %s: %w", [...]string{"type", "applied", "total"}[i], e.ID, err)
 			}
 		}
 		kind, applied, total := n[0], n[1], n[2]

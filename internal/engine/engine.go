@@ -42,7 +42,7 @@ type Database struct {
 	// Server is where upgrades are done over the network.
 	Server Server
 	// Refresh, if not nil, makes what was committed on the Server visible to
-	// connections of Base.
+	// connections of Base, which may be to a replica.
 	Refresh func(context.Context) error
 }
 
@@ -89,6 +89,15 @@ var ErrThrownOut = errors.New("the server has ended the transaction for taking t
 // not let it do this.
 var ErrForbidden = errors.New("the token does not allow this")
 
+// ErrToken is what an error matches when the server does not take the token, or
+// wants one and there is none.
+var ErrToken = errors.New("the server does not take the token")
+
+// Exported lets an engine that exports an error type say which of its errors an
+// error of a [Server] is, as errors.As asks for it. The engine sets it in an
+// init function.
+var Exported = func(err error, target any) bool { return false }
+
 // A StatementError is the error of one statement of several: nothing was
 // committed.
 type StatementError struct {
@@ -115,6 +124,9 @@ func (e *UnavailableError) Error() string { return e.Err.Error() }
 // Unwrap returns the cause.
 func (e *UnavailableError) Unwrap() error { return e.Err }
 
+// As is for errors.As.
+func (e *UnavailableError) As(target any) bool { return Exported(e, target) }
+
 // A LostError says that a request was sent, and no answer came: it may have taken
 // effect, may do so later, or never.
 type LostError struct{ Err error }
@@ -124,6 +136,9 @@ func (e *LostError) Error() string { return e.Err.Error() }
 
 // Unwrap returns the cause.
 func (e *LostError) Unwrap() error { return e.Err }
+
+// As is for errors.As.
+func (e *LostError) As(target any) bool { return Exported(e, target) }
 
 var engines struct {
 	mu      sync.Mutex

@@ -73,7 +73,7 @@ func unknownSchema(w *world) {
 	w.change("CREATE TABLE a(x, y)", "INSERT INTO a(x) VALUES (1)")
 	set := app(w, "0001_a.sql", "CREATE TABLE a(x)", "0002_b.sql", "CREATE TABLE b(x)")
 	w.unchanged(func() {
-		wantError(w, w.up(set), migratingsqlite.ErrUnknownSchema, "tables (a)", "nearest to that of version 1, but table a has column y", "_migrate_baseline=N", "newest is 2", "_migrate_baseline=none", "the database is unchanged")
+		wantError(w, w.up(set), migratingsqlite.ErrUnknownSchema, "tables (a)", "nearest to that of version 1, but table a has column y, which is not expected; put that right, or, if it does no harm, say _migrate_baseline=1", "newest is 2", "_migrate_baseline=none", "the database is unchanged")
 	})
 	wantError(w, w.upWith(set, "_migrate_baseline=none"), nil, "migration 0001_a failed at 0001_a.sql:1:1: table a already exists")
 	// The failed attempt is recorded, which does not make the tables known.

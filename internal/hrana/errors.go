@@ -68,6 +68,9 @@ func (e *Error) Is(target error) bool {
 	return target == engine.ErrThrownOut && e.Name == "TRANSACTION_TIMEOUT"
 }
 
+// As is for errors.As.
+func (e *Error) As(target any) bool { return engine.Exported(e, target) }
+
 // endsTransaction reports whether the server has ended the transaction: another
 // client wanted the lock, or nothing was said for too long.
 func (e *Error) endsTransaction() bool {
@@ -141,7 +144,7 @@ func (w *wireError) err() error {
 // out the text of the statement, since that may hold data.
 func parseText(m string) string {
 	if text, ok := strings.CutPrefix(m, "unsupported statement: "); ok {
-		return "the server does not support " + verb(text)
+		return "the server does not support " + verb(text) + ", in a transaction or outside; leave it out"
 	}
 	if rest, ok := strings.CutPrefix(m, "syntax error around L"); ok {
 		if _, token, ok := strings.Cut(rest, ": `"); ok {

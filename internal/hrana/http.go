@@ -178,9 +178,9 @@ func (c *Client) refusal(resp *http.Response, baton string) error {
 	}
 	switch status := resp.StatusCode; {
 	case (status == http.StatusUnauthorized || status == http.StatusForbidden) && !c.token:
-		return lasting("the server wants a token, and there is none%s; give one with authToken=TOKEN or authTokenEnv=NAME", said)
+		return lasting("the server wants a token, and there is none%s; give one with authToken=TOKEN or authTokenEnv=NAME%w", said, quiet{engine.ErrToken})
 	case status == http.StatusUnauthorized:
-		return lasting("the server refuses the token%s; get a new one", said)
+		return lasting("the server refuses the token%s; get a new one%w", said, quiet{engine.ErrToken})
 	case status == http.StatusForbidden:
 		return lasting("%w%s", engine.ErrForbidden, said)
 	case status == http.StatusNotFound && baton == "":

@@ -36,6 +36,8 @@ type Difference struct {
 	Object string // what it is about, as "column messages.name"
 	Text   string // a sentence without a full stop
 	Weight int    // its part of the [Distance]; 0 for a note
+	// What it is and what is expected, where that can be said in a few words.
+	Have, Want string
 }
 
 func (d Difference) String() string { return d.Text }
@@ -71,8 +73,12 @@ type comparison struct {
 }
 
 func (c *comparison) report(kind Kind, weight int, object string, text ...string) {
+	c.differ(kind, weight, object, "", "", text...)
+}
+
+func (c *comparison) differ(kind Kind, weight int, object, have, want string, text ...string) {
 	if !c.over {
-		c.over = !c.yield(Difference{kind, object, strings.Join(text, ""), weight})
+		c.over = !c.yield(Difference{kind, object, strings.Join(text, ""), weight, have, want})
 	}
 }
 
@@ -195,7 +201,7 @@ func (c *comparison) changed(weight int, object, have, want string) {
 		c.report(Changed, weight, object, object, " differs")
 		return
 	}
-	c.report(Changed, weight, object, object, " is ", have, ", expected ", want)
+	c.differ(Changed, weight, object, have, want, object, " is ", have, ", expected ", want)
 }
 
 // body compares pieces of SQL.
@@ -212,7 +218,7 @@ func (c *comparison) body(object string, have, want body) {
 		c.report(Changed, 1, object, object, " differs")
 		return
 	}
-	c.report(Changed, 1, object, object, " differs: it has ", h, ", expected ", w)
+	c.differ(Changed, 1, object, h, w, object, " differs: it has ", h, ", expected ", w)
 }
 
 // around shows a piece of SQL at a token.
@@ -252,7 +258,7 @@ func (c *comparison) table(have, want *table) {
 	switch h, w := have.key, want.key; {
 	case h.key == w.key:
 	case h.text != w.text:
-		c.report(Changed, 1, object, object, " has ", orNone(h.text), ", expected ", orNone(w.text))
+		c.differ(Changed, 1, object, orNone(h.text), orNone(w.text), object, " has ", orNone(h.text), ", expected ", orNone(w.text))
 	case !retyped: // INTEGER PRIMARY KEY DESC
 		c.report(Changed, 1, object, object, " has ", h.text, " ", rowid(h.key), ", expected it ", rowid(w.key))
 	}
@@ -262,7 +268,7 @@ func (c *comparison) table(have, want *table) {
 		h, w := have.foreign[k], want.foreign[k]
 		object := "foreign key " + either(h, w).text
 		if !c.found(h != nil, w != nil, 1, object) && !slices.Equal(h.actions, w.actions) {
-			c.report(Changed, 1, object, object, " has ", actions(h), ", expected ", actions(w))
+			c.differ(Changed, 1, object, actions(h), actions(w), object, " has ", actions(h), ", expected ", actions(w))
 		}
 	}
 	if have.unparsed != want.unparsed {
@@ -294,9 +300,9 @@ func actions(k *foreignKey) string {
 func (c *comparison) flag(object, flag string, have, want bool) {
 	switch {
 	case have && !want:
-		c.report(Changed, 1, object, object, " is ", flag, ", expected not")
+		c.differ(Changed, 1, object, flag, "not "+flag, object, " is ", flag, ", expected not")
 	case !have && want:
-		c.report(Changed, 1, object, object, " is not ", flag, ", expected ", flag)
+		c.differ(Changed, 1, object, "not "+flag, flag, object, " is not ", flag, ", expected ", flag)
 	}
 }
 
@@ -304,9 +310,9 @@ func (c *comparison) flag(object, flag string, have, want bool) {
 func (c *comparison) constraints(object string, have, want map[string]string) {
 	for _, k := range names(have, want) {
 		if w, ok := want[k]; !ok {
-			c.report(Unexpected, 1, object, object, " has ", have[k], ", which is not expected")
+			c.differ(Unexpected, 1, object, have[k], "", object, " has ", have[k], ", which is not expected")
 		} else if _, ok := have[k]; !ok {
-			c.report(Missing, 1, object, object, " lacks ", w)
+			c.differ(Missing, 1, object, "", w, object, " lacks ", w)
 		}
 	}
 }
@@ -318,7 +324,7 @@ func (c *comparison) columns(table string, have, want *table) (retyped bool) {
 		h := have.byName[fold(w.name)]
 		if h == nil {
 			same = false
-			c.report(Missing, 2, columnOf(table, w), "table ", table, " lacks column ", describe(w, true))
+			c.differ(Missing, 2, columnOf(table, w), "", describe(w, false), "table ", table, " lacks column ", describe(w, true))
 			continue
 		}
 		if h.differs(w) {
@@ -329,7 +335,7 @@ func (c *comparison) columns(table string, have, want *table) (retyped bool) {
 	for _, h := range have.columns {
 		if want.byName[fold(h.name)] == nil {
 			same = false
-			c.report(Unexpected, 2, columnOf(table, h), "table ", table, " has column ", describe(h, true), ", which is not expected")
+			c.differ(Unexpected, 2, columnOf(table, h), describe(h, false), "", "table ", table, " has column ", describe(h, true), ", which is not expected")
 		}
 	}
 	if same && !slices.EqualFunc(have.columns, want.columns, func(h, w *column) bool { return sameName(h.name, w.name) }) {

@@ -282,7 +282,7 @@ func mentions(text, keyword string) bool {
 func (s Statement) InTransaction() string {
 	switch s.Kind {
 	case Begin, Commit, Rollback:
-		return fmt.Sprintf("%s does not belong in a migration; delete it: every upgrade is one transaction already", s.Kind)
+		return fmt.Sprintf("%s does not belong in a migration; delete it: the driver begins and ends transactions itself", s.Kind)
 	case Vacuum:
 		return "SQLite refuses VACUUM inside a transaction; delete it, or put it into a migration of its own " + ofItsOwn
 	case Detach:

@@ -228,7 +228,7 @@ func TestChangesRows(t *testing.T) {
 
 func TestInTransactionNamesTheCure(t *testing.T) {
 	for src, want := range map[string]string{
-		"BEGIN": "delete it: every upgrade is one transaction already", "COMMIT": "delete it: every upgrade", "END": "delete it: every upgrade", "ROLLBACK": "delete it: every upgrade",
+		"BEGIN": "delete it: the driver begins and ends transactions itself", "COMMIT": "delete it: the driver begins", "END": "delete it: the driver begins", "ROLLBACK": "delete it: the driver begins",
 		"PRAGMA main.Foreign_Keys(0)": "delete it: an upgrade turns enforcement off itself and checks every foreign key before it commits",
 		"PRAGMA journal_mode = WAL":   "set it in the DSN",
 		"ROLLBACK TO s":               "", "SAVEPOINT s": "", "EXPLAIN BEGIN": "", "PRAGMA foreign_keys": "", "INSERT INTO t VALUES(1)": "",

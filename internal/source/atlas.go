@@ -43,7 +43,6 @@ func listAtlas(r *reader) {
 	}
 
 	var list []numbered
-	var checkpoints []ID
 	for i, f := range files {
 		p := r.path(f.name)
 		version, description, _ := strings.Cut(strings.TrimSuffix(f.name, ".sql"), "_")
@@ -55,17 +54,14 @@ func listAtlas(r *reader) {
 			// Those before it, which are all there, come to the same.
 			if len(list) > 0 {
 				last := &list[len(list)-1]
-				last.Covered = append(last.Covered, id)
-			} else {
-				checkpoints = append(checkpoints, id)
+				last.Covered = append(last.Covered, Checkpoint{id, p})
 			}
 			continue
 		case !isDigits(version):
 			r.errorf("%s: Atlas takes any text for a version, here it has to be a number; name the file like 20240131101500_%s.sql and run atlas migrate hash", p, nonEmpty(description, "name"))
 			continue
 		}
-		n := numbered{digits: version, order: f.name, path: p, Migration: Migration{Name: nonEmpty(description, version), Up: p}, Foreign: Foreign{ID: id, Covered: checkpoints}}
-		checkpoints = nil
+		n := numbered{digits: version, order: f.name, path: p, Migration: Migration{Name: nonEmpty(description, version), Up: p}, Foreign: Foreign{ID: id, Checkpoint: checkpoint}}
 		switch mode := directives["txmode"]; mode {
 		case "", "file":
 		case "none":

@@ -180,19 +180,9 @@ func listFlyway(r *reader) {
 
 	// A baseline stands for all versions up to its own. Where these are there, they
 	// do the same; where they were thrown away, it is the first migration.
-	covered := map[int64][]ID{} // by the last version that a baseline stands for
 	for i, b := range base {
-		id := ID{Version: b.version, Name: spaced(b.description), Type: "SQL_BASELINE"}
-		last := -1
-		for j, m := range main {
-			if slices.Compare(m.parts, b.parts) <= 0 {
-				last = j
-			}
-		}
-		switch {
-		case last >= 0:
-			covered[main[last].number] = append(covered[main[last].number], id)
-		case i == len(base)-1 || len(main) > 0 && slices.Compare(base[i+1].parts, main[0].parts) >= 0:
+		older := slices.ContainsFunc(main, func(m placed) bool { return slices.Compare(m.parts, b.parts) <= 0 })
+		if !older && (i == len(base)-1 || len(main) > 0 && slices.Compare(base[i+1].parts, main[0].parts) >= 0) {
 			main = slices.Insert(main, 0, b)
 		}
 	}
@@ -216,10 +206,10 @@ func listFlyway(r *reader) {
 		}
 		all := Migration{
 			Version: m.number, Name: name, Up: m.path,
-			Foreign: &Foreign{ID: ID{Version: m.version, Name: spaced(m.description), Type: "SQL"}, Covered: covered[m.number]},
+			Foreign: &Foreign{ID: ID{Version: m.version, Name: spaced(m.description), Type: "SQL"}},
 		}
 		if m.prefix == 'B' {
-			all.ID.Type = "SQL_BASELINE"
+			all.ID.Type, all.Checkpoint = "SQL_BASELINE", true
 		}
 		for _, u := range undo {
 			if slices.Equal(u.parts, m.parts) && u.language == "" {

@@ -27,7 +27,7 @@ func TestIDsAreThoseOfTheTool(t *testing.T) {
 		{"dbmate", folderOf("007-a.sql", ""), `7 a 007-a.sql 007-a.sql {007   0}`},
 		{"sql-migrate", folderOf("7-a.sql", ""), `7 a 7-a.sql 7-a.sql { 7-a.sql  0}`},
 		{"flyway", folderOf("V1_2__a_b.sql", "", "x/U1.2__c.sql", "", "V0__z.sql", "", "R__my_view.sql", "", "V2024.1.15__d.sql", "", "B1.1__base.sql", ""),
-			`1 z V0__z.sql  {0 z SQL 0} [{1.1 base SQL_BASELINE 0}]; 1002000000 a_b V1_2__a_b.sql x/U1.2__c.sql {1.2 a b SQL 0}; 20240115000000 d V2024.1.15__d.sql  {2024.1.15 d SQL 0}; 0 my_view R__my_view.sql  { my view SQL 0}`},
+			`1 z V0__z.sql  {0 z SQL 0}; 1002000000 a_b V1_2__a_b.sql x/U1.2__c.sql {1.2 a b SQL 0}; 20240115000000 d V2024.1.15__d.sql  {2024.1.15 d SQL 0}; 0 my_view R__my_view.sql  { my view SQL 0}`},
 		{"atlas", folderOf("7_a_b.sql", "", "8_c.sql", "-- atlas:checkpoint\n\n", "atlas.sum", "x"), ``},
 		{"sqlx", folderOf("7_a_b.up.sql", "", "7_a_b.down.sql", "", "8_c.sql", ""), `7 a_b 7_a_b.up.sql 7_a_b.down.sql {7 a b  0}; 8 c 8_c.sql  {8 c  0}`},
 		{"refinery", folderOf("V07__a_b.sql", ""), `7 a_b V07__a_b.sql  {7 a_b  0}`},

@@ -31,14 +31,23 @@ type Migration struct {
 type Foreign struct {
 	ID ID // what the tool's own history calls it
 	// Covered are checkpoints that are left out of the list, because they stand
-	// for this migration and all before it.
-	Covered []ID
+	// for this migration and all before it (Atlas).
+	Covered []Checkpoint
+	// Checkpoint says that it stands for migrations before it that are not there
+	// any more (Atlas, Flyway).
+	Checkpoint bool
 	// NoTransaction says that a file beside the script, or the script's name, asks
 	// to run it outside of a transaction.
 	NoTransaction bool
 
 	layout  *Layout
 	literal bool // Flyway: ${…} is no placeholder
+}
+
+// A Checkpoint is a file that does what all files before it do.
+type Checkpoint struct {
+	ID   ID
+	Path string
 }
 
 // ID is what another tool's history calls a migration: as much of it as the tool

@@ -60,6 +60,20 @@ func WithJWT(key string) Option {
 	}
 }
 
+// WithConnections lets the server have n connections at once instead of 128.
+// One that its client leaves without a word it keeps for ten seconds.
+func WithConnections(n int) Option {
+	return func(s *Server) { s.args = append(s.args, "--max-concurrent-connections", strconv.Itoa(n)) }
+}
+
+// WithoutCheckpoints keeps the server from writing its log back into the
+// database. sqld may hang for good if it does so while clients wait for the
+// lock: it waits for them to stop reading, and they for it.
+// https://github.com/tursodatabase/libsql/pull/1955
+func WithoutCheckpoints() Option {
+	return func(s *Server) { s.args = append(s.args, "--checkpoint-interval-s", "86400") }
+}
+
 // Start starts a server with an empty database, which answers requests when
 // Start returns and is killed when the test ends. The test is skipped where
 // there is no sqld, except in continuous integration (CI=true): there it fails.

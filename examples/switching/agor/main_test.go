@@ -135,7 +135,7 @@ func TestEveryRelease(t *testing.T) {
 			}
 			if l.passed != "" {
 				err := run(t.Context(), new(strings.Builder), "file:"+path)
-				if err == nil || !strings.Contains(err.Error(), l.passed+" is pending although version") || !strings.Contains(err.Error(), "the database is unchanged") {
+				if err == nil || !strings.Contains(err.Error(), l.passed) || !strings.Contains(err.Error(), "pending although version") || !strings.Contains(err.Error(), "the database is unchanged") {
 					t.Errorf("without _migrate_out_of_order: %v, and %s was passed over", err, l.passed)
 				}
 			}

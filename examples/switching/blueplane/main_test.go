@@ -151,7 +151,7 @@ func TestWhatIsRefused(t *testing.T) {
 		"newer": {append(upTo(t, 4), history, recorded(4, "legacy_backfill", "completed"), recorded(6, "legacy_backfill", "completed")),
 			`has "6", and this program knows versions up to 5; start a newer program`},
 		"newer, and only that is known": {append(upTo(t, 4), schemaVersion, "INSERT INTO schema_version VALUES (6)", "CREATE TABLE later (x)"),
-			"comes nearest to that of version 4, but table later is not expected (the project's own runner (table schema_version) records 6, which is none of the program's migrations)"},
+			"(the project's own runner (table schema_version) records 6, and this program knows versions up to 5: is there a newer one?), and its structure comes nearest to that of version 4, but table later is not expected"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "telemetry.db")

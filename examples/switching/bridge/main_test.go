@@ -263,7 +263,7 @@ func TestRefused(t *testing.T) {
 		words []string
 	}{
 		"an index made by hand": {[]string{create(""), rows, "CREATE INDEX mine ON messages (from_client)"}, migratingsqlite.ErrUnknownSchema,
-			[]string{"nearest to that of version 1, but index mine is not expected", "_migrate_baseline=N"}},
+			[]string{"nearest to that of version 1, but index mine is not expected; put that right, or, if it does no harm, say _migrate_baseline=1"}},
 		"an index made by hand, and rows without files": {[]string{create(""), versions, strings.Replace(is100, "initial", "", 1), rows, "CREATE INDEX mine ON messages (from_client)"}, migratingsqlite.ErrUnknownSchema,
 			[]string{"by the history of the project's own runner (table schema_version) it should be at version 1, but index mine is not expected; put that right, or"}},
 		"two rows of one file": {[]string{create(""), versions, is100, recorded("initial"), rows}, migratingsqlite.ErrUnknownSchema,
@@ -271,7 +271,7 @@ func TestRefused(t *testing.T) {
 		"one row that says little": {[]string{create(" preferences TEXT DEFAULT '{}',"), versions, rows, recorded("release")}, migratingsqlite.ErrUnknownSchema,
 			[]string{"can be read in two ways", "_migrate_baseline"}},
 		"1.1.0 without schema_version": {[]string{create(""), rows, addPreferences}, migratingsqlite.ErrUnknownSchema,
-			[]string{"that of several versions, which differ in their data: 2, 3", "_migrate_baseline=N"}},
+			[]string{"that of several versions, which differ in their data: 2, 3; say which with _migrate_baseline=2 or =3"}},
 		"a time that is none": {[]string{create(""), versions, is100, rows, "UPDATE messages SET timestamp = 'yesterday' WHERE id = 'm777'"}, nil,
 			[]string{"migration 0003_utc failed", "messages.timestamp: row 777:", `"yesterday"`}},
 	} {

@@ -278,7 +278,7 @@ func TestRefused(t *testing.T) {
 		words        []string
 	}{
 		"an index made by hand": {"new in release 3, schema_version lost", "create index mine on messages(from_id)", migratingsqlite.ErrUnknownSchema,
-			[]string{"nearest to that of version 3, but index mine is not expected", "_migrate_baseline=N"}},
+			[]string{"nearest to that of version 3, but index mine is not expected; put that right, or, if it does no harm, say _migrate_baseline=3"}},
 		"an index made by hand, nothing recorded": {"new in release 6, killed before version 1", "create index mine on messages(from_id)", migratingsqlite.ErrUnknownSchema,
 			[]string{"index mine is not expected"}},
 		"a table that differs": {"new in release 0, without schema_version", "alter table invites add column mine", migratingsqlite.ErrUnknownSchema,

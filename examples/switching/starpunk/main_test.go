@@ -136,7 +136,7 @@ func TestRefused(t *testing.T) {
 			f := before.NewFile(t)
 			f.Exec(t, c.made...)
 			contents, objects := before.Contents(t, f), before.Rows(t, f, "SELECT * FROM sqlite_schema")
-			before.Refused(t, run(t.Context(), io.Discard, string(f)), migratingsqlite.ErrUnknownSchema, append(c.words, "_migrate_baseline=N", "the database is unchanged")...)
+			before.Refused(t, run(t.Context(), io.Discard, string(f)), migratingsqlite.ErrUnknownSchema, append(c.words, "_migrate_baseline=", "the database is unchanged")...)
 			before.Intact(t, f, contents)
 			if now := before.Rows(t, f, "SELECT * FROM sqlite_schema"); !slices.Equal(now, objects) {
 				t.Errorf("was changed: %q", now)

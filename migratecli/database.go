@@ -1,0 +1,162 @@
+package migratecli
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/migratingsqlite/migratingsqlite"
+	"github.com/migratingsqlite/migratingsqlite/internal/engine"
+)
+
+// defaultSet is the name of a set where nothing else says one.
+const defaultSet = "app"
+
+// migrator opens the database that a DSN names. Options that a command adds come
+// behind the program's own. It may be called from several goroutines once the
+// sets are known.
+func (t *tool) migrator(dsn string, more ...migratingsqlite.Option) (*migratingsqlite.Migrator, error) {
+	opts := slices.Concat([]migratingsqlite.Option{migratingsqlite.WithLogger(slog.New(slog.DiscardHandler))}, t.opts, more)
+	return migratingsqlite.NewMigrator(dsn, opts...)
+}
+
+// findSet loads the migrations. The history of the database says what the set
+// is called; a fleet is of one program.
+func (t *tool) findSet(ctx context.Context, dsn string) error {
+	if t.embedded {
+		return nil
+	}
+	name := cmp.Or(t.set, defaultSet)
+	if err := t.load(name); err != nil || t.set != "" {
+		return err
+	}
+	m, err := t.migrator(dsn)
+	if err != nil {
+		return nil // said of this database, and the others may do
+	}
+	defer m.Close()
+	if t.set, err = setName(ctx, m); err != nil || t.set == name {
+		return nil
+	}
+	return t.load(t.set)
+}
+
+// setName returns the name of the only set that a database has a history of.
+func setName(ctx context.Context, m *migratingsqlite.Migrator) (string, error) {
+	history, err := m.History(ctx)
+	if err != nil {
+		return "", err
+	}
+	name := ""
+	for _, r := range history {
+		switch name {
+		case "":
+			name = r.Set
+		case r.Set:
+		default:
+			return defaultSet, nil // a refusal will name them
+		}
+	}
+	return cmp.Or(name, defaultSet), nil
+}
+
+// load loads the migrations from the folder under a name.
+func (t *tool) load(name string) error {
+	dir, err := t.folder()
+	if err != nil {
+		return err
+	}
+	var opts []migratingsqlite.SetOption
+	if t.layout != "" {
+		opts = append(opts, migratingsqlite.Layout(t.layout))
+	}
+	set, err := migratingsqlite.Load(name, os.DirFS(dir), opts...)
+	if err != nil {
+		return fmt.Errorf("%s: %w", dir, err)
+	}
+	t.opts = []migratingsqlite.Option{migratingsqlite.WithSet(set)}
+	return nil
+}
+
+// folder returns the folder with the migrations.
+func (t *tool) folder() (string, error) {
+	if t.dir != "" {
+		info, err := os.Stat(t.dir)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return "", fmt.Errorf("--dir %s: there is no such folder", t.dir)
+		case err != nil:
+			return "", fmt.Errorf("--dir: %w", err)
+		case !info.IsDir():
+			return "", fmt.Errorf("--dir %s: that is a file; name the folder that it is in", t.dir)
+		}
+		return t.dir, nil
+	}
+	for _, dir := range []string{"migrations", "db/migrations"} {
+		if info, err := os.Stat(dir); err == nil && info.IsDir() {
+			return dir, nil
+		}
+	}
+	return ".", nil
+}
+
+// reader opens the database of a migrator for reading. Unlike the DSN itself it
+// creates no file, and runs no PRAGMA, which may write. A file that is missing has
+// none.
+func (t *tool) reader(m *migratingsqlite.Migrator, dsn string) (*sql.DB, error) {
+	if m.Path() != "" {
+		if _, err := os.Stat(m.Path()); err != nil {
+			return nil, nil
+		}
+	}
+	if m.Path() == "" || otherEngine(dsn) {
+		c, err := migratingsqlite.NewConnector(dsn, append(slices.Clone(t.opts), migratingsqlite.WithMode("off"))...)
+		if err != nil {
+			return nil, err
+		}
+		return sql.OpenDB(c), nil
+	}
+	mode, params := "mode=rw", []string{}
+	for _, p := range parameters(dsn) {
+		switch {
+		case p == "mode=ro":
+			mode = p
+		case !strings.HasPrefix(p, "_") && !strings.HasPrefix(p, "mode="):
+			params = append(params, p)
+		}
+	}
+	if info, err := os.Stat(m.Path() + "-wal"); err == nil && info.Size() > 0 {
+		mode = "mode=ro" // to close it would move the log into the database
+	}
+	return sql.Open("sqlite", fileDSN(m.Path(), append(params, mode)...))
+}
+
+// otherEngine reports whether a DSN is for another engine than modernc.org/sqlite.
+func otherEngine(dsn string) bool {
+	scheme, _, _ := strings.Cut(dsn, ":")
+	return engine.Lookup(scheme) != nil
+}
+
+// parameters are those of a DSN.
+func parameters(dsn string) []string {
+	if i := strings.IndexByte(dsn, '?'); i > 0 && i < len(dsn)-1 {
+		return strings.Split(dsn[i+1:], "&")
+	}
+	return nil
+}
+
+// fileDSN names a file whatever it is called.
+func fileDSN(path string, params ...string) string {
+	dsn := "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
+	if len(params) > 0 {
+		dsn += "?" + strings.Join(params, "&")
+	}
+	return dsn
+}

@@ -1,0 +1,401 @@
+package migratecli
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/progress"
+	"github.com/spf13/cobra"
+)
+
+// fleet is how a command deals with many databases.
+type fleet struct {
+	from     string // a file with a DSN on each line
+	parallel int
+	report   string // the file that gets a line of JSON for each database
+}
+
+func (f *fleet) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.from, "from-file", "", "read the names of databases from a `FILE`, one a line; - is the standard input")
+	cmd.Flags().IntVar(&f.parallel, "parallel", 4*runtime.NumCPU(), "work on `N` databases at a time")
+	cmd.Flags().StringVar(&f.report, "report", "", "write a line of JSON for each database to a `FILE`, also for what failed or is left")
+}
+
+// A result is what a command has to say of one database. As JSON it is an
+// object with "database".
+type result interface {
+	text(p *printer)  // for people, if it is the only one
+	brief() string    // one of many: what they are grouped by
+	code() (exit int) // 0 if all is well
+}
+
+// failure is the result where there is none.
+type failure struct {
+	Database string `json:"database"`
+	Err      string `json:"error"`
+}
+
+// left is the result of a database that an interrupted command did not come to.
+type left struct {
+	Database string `json:"database"`
+	State    string `json:"state"`
+}
+
+// work is what a command does with one database. The name is for people.
+type work func(ctx context.Context, dsn string) (name string, r result, err error)
+
+// each does the work on all databases that the arguments name: one failure
+// stops neither the others nor the record of what is left.
+func (t *tool) each(cmd *cobra.Command, args []string, do work) error {
+	dsns, err := t.targets(cmd, args)
+	if err != nil {
+		return err
+	}
+	if err := t.findSet(cmd.Context(), dsns[0]); err != nil {
+		return err
+	}
+	if len(dsns) == 1 && t.fleet.from == "" && t.fleet.report == "" {
+		return t.one(cmd, dsns[0], do)
+	}
+	return t.many(cmd, dsns, do)
+}
+
+func (t *tool) one(cmd *cobra.Command, dsn string, do work) error {
+	name, r, err := do(cmd.Context(), dsn)
+	if err != nil {
+		if t.json {
+			writeJSON(cmd.OutOrStdout(), failure{name, err.Error()})
+		}
+		return err
+	}
+	if t.json {
+		err = writeJSON(cmd.OutOrStdout(), r)
+	} else {
+		p := newPrinter(cmd.OutOrStdout())
+		r.text(p)
+		err = p.broken
+	}
+	switch {
+	case err != nil:
+		return writing(err)
+	case r.code() != 0:
+		return &exitError{r.code(), nil}
+	}
+	return nil
+}
+
+func writing(err error) error { return fmt.Errorf("writing the results: %w", err) }
+
+// targets expands what the arguments name. The driver's own way to write a name
+// comes first: a file may be called *.db.
+func (t *tool) targets(cmd *cobra.Command, args []string) (dsns []string, err error) {
+	for _, a := range args {
+		if !strings.ContainsAny(a, "*[") && !strings.Contains(a, "?") || strings.Contains(a, ":") {
+			dsns = append(dsns, a)
+			continue
+		}
+		pattern, params, hasParams := strings.Cut(a, "?")
+		if _, err := os.Lstat(pattern); err == nil || !strings.ContainsAny(pattern, "*[") {
+			dsns = append(dsns, a)
+			continue
+		}
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			return nil, usageError(cmd, "%s: %w", pattern, err)
+		}
+		found = slices.DeleteFunc(found, notADatabase)
+		if len(found) == 0 {
+			return nil, fmt.Errorf("%s: no file has such a name", pattern)
+		}
+		for _, f := range found {
+			if hasParams {
+				f += "?" + params
+			}
+			dsns = append(dsns, f)
+		}
+	}
+	if t.fleet.from != "" {
+		more, err := readList(cmd.InOrStdin(), t.fleet.from)
+		if err != nil {
+			return nil, fmt.Errorf("--from-file: %w", err)
+		}
+		dsns = append(dsns, more...)
+		if len(dsns) == 0 {
+			return nil, fmt.Errorf("--from-file %s: it names no database", t.fleet.from)
+		}
+	}
+	if len(dsns) == 0 && t.dsn != "" {
+		dsns = append(dsns, t.dsn)
+	}
+	seen := make(map[string]bool, len(dsns))
+	return slices.DeleteFunc(dsns, func(dsn string) bool {
+		twice := seen[dsn]
+		seen[dsn] = true
+		return twice
+	}), nil
+}
+
+// notADatabase reports whether a pattern has met what belongs to a database
+// beside it, or a folder.
+func notADatabase(path string) bool {
+	for _, suffix := range []string{"-wal", "-shm", "-journal"} {
+		if strings.HasSuffix(path, suffix) {
+			return true
+		}
+	}
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+// readList reads names, one a line. Empty lines and those that begin with # are
+// passed over.
+func readList(stdin io.Reader, path string) (list []string, err error) {
+	r := stdin
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		r = f
+	}
+	lines := bufio.NewScanner(r)
+	for lines.Scan() {
+		if line := strings.TrimSpace(lines.Text()); line != "" && !strings.HasPrefix(line, "#") {
+			list = append(list, line)
+		}
+	}
+	return list, lines.Err()
+}
+
+// tally is what is known of a fleet. It does not grow with the number of
+// databases.
+type tally struct {
+	mu     sync.Mutex
+	groups map[string]*group // by what they have in common
+	failed group
+	worst  int // exit code
+	left   int
+	report io.Writer
+	out    io.Writer // for lines of JSON; nil without --json
+	broken error     // of writing
+}
+
+// group is a number of databases that have something in common.
+type group struct {
+	n     int
+	names []string // the first few
+}
+
+const namesShown = 5
+
+func (g *group) add(name string) {
+	if g.n++; len(g.names) < namesShown {
+		g.names = append(g.names, name)
+	}
+}
+
+func (y *tally) record(v any) {
+	for _, w := range []io.Writer{y.report, y.out} {
+		if w != nil && y.broken == nil {
+			y.broken = writeJSON(w, v)
+		}
+	}
+}
+
+func (y *tally) add(name string, r result, err error) {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	if err != nil {
+		y.failed.add(err.Error())
+		y.worst = exitFailed
+		y.record(failure{name, err.Error()})
+		return
+	}
+	if y.worst == 0 {
+		y.worst = r.code()
+	}
+	g := y.groups[r.brief()]
+	if g == nil {
+		g = &group{}
+		y.groups[r.brief()] = g
+	}
+	g.add(name)
+	y.record(r)
+}
+
+// leave records a database that is as it was.
+func (y *tally) leave(name string) {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	y.left++
+	y.record(left{name, "left"})
+}
+
+func (t *tool) many(cmd *cobra.Command, dsns []string, do work) error {
+	if t.fleet.parallel < 1 {
+		return usageError(cmd, "--parallel %d: wants at least 1", t.fleet.parallel)
+	}
+	y := &tally{groups: map[string]*group{}}
+	if t.json {
+		y.out = cmd.OutOrStdout()
+	}
+	if t.fleet.report != "" {
+		f, err := os.OpenFile(t.fleet.report, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+		if err != nil {
+			return fmt.Errorf("--report: %w", err)
+		}
+		defer f.Close()
+		y.report = f
+	}
+	ctx := cmd.Context()
+	bar := newBar(cmd, len(dsns))
+	start := time.Now()
+	queue := make(chan string)
+	var workers sync.WaitGroup
+	for range min(t.fleet.parallel, len(dsns)) {
+		workers.Go(func() {
+			for dsn := range queue {
+				name, r, err := do(ctx, dsn)
+				if err != nil && ctx.Err() != nil {
+					y.leave(name)
+					continue
+				}
+				y.add(name, r, err)
+				bar.step(err != nil)
+			}
+		})
+	}
+	for i, dsn := range dsns {
+		select {
+		case queue <- dsn:
+			continue
+		case <-ctx.Done():
+		}
+		for _, dsn := range dsns[i:] {
+			y.leave(t.name(dsn))
+		}
+		break
+	}
+	close(queue)
+	workers.Wait()
+	bar.stop()
+	if !t.json {
+		p := newPrinter(cmd.OutOrStdout())
+		y.summary(p, len(dsns), time.Since(start))
+		y.broken = cmp.Or(y.broken, p.broken)
+	}
+	switch {
+	case y.broken != nil:
+		return writing(y.broken)
+	case ctx.Err() != nil:
+		return fmt.Errorf("interrupted: %s of %d are left; run it again to do them", count(y.left, "database"), len(dsns))
+	case y.failed.n > 0:
+		return &exitError{exitFailed, fmt.Errorf("%s of %d failed; the others are done, and a second run does what is left", count(y.failed.n, "database"), len(dsns))}
+	case y.worst != 0:
+		return &exitError{y.worst, nil}
+	}
+	return nil
+}
+
+// name is what a DSN that was not opened is called: without its parameters,
+// which may hold a token.
+func (t *tool) name(dsn string) string {
+	name, _, _ := strings.Cut(dsn, "?")
+	return name
+}
+
+// summary shows the groups, the largest first, and names the odd ones out.
+func (y *tally) summary(p *printer, n int, d time.Duration) {
+	p.printf("%s in %s (%.0f a second)\n", p.paint(bold, count(n-y.left, "database")), took(d), float64(n-y.left)/max(d.Seconds(), 0.001))
+	keys := make([]string, 0, len(y.groups))
+	for k := range y.groups {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b string) int {
+		if d := y.groups[b].n - y.groups[a].n; d != 0 {
+			return d
+		}
+		return strings.Compare(a, b)
+	})
+	var rows [][]string
+	for i, k := range keys {
+		g := y.groups[k]
+		odd := ""
+		if i > 0 {
+			odd = g.list(", ")
+		}
+		rows = append(rows, []string{fmt.Sprint(g.n), k, odd})
+	}
+	if len(rows) > 0 {
+		p.table([]string{"databases", "", ""}, rows)
+	}
+	if y.failed.n > 0 {
+		p.printf("\n%s\n", p.paint(bad, count(y.failed.n, "failure")))
+		p.printf("  %s\n", y.failed.list("\n  "))
+	}
+}
+
+func (g *group) list(separator string) string {
+	s := strings.Join(g.names, separator)
+	if more := g.n - len(g.names); more > 0 {
+		s += fmt.Sprintf("%sand %d more", separator, more)
+	}
+	return s
+}
+
+// bar shows the progress on a terminal.
+type bar struct {
+	writer  progress.Writer
+	tracker *progress.Tracker
+	mu      sync.Mutex
+	failed  int
+}
+
+func newBar(cmd *cobra.Command, n int) *bar {
+	f, ok := cmd.ErrOrStderr().(*os.File)
+	if !ok || !isTTY(f) {
+		return &bar{}
+	}
+	b := &bar{writer: progress.NewWriter(), tracker: &progress.Tracker{Message: cmd.Name(), Total: int64(n)}}
+	b.writer.SetOutputWriter(f)
+	b.writer.SetStyle(progress.StyleBlocks)
+	b.writer.Style().Visibility = progress.StyleVisibility{ETA: true, Percentage: true, Speed: true, Time: true, Tracker: true, Value: true}
+	b.writer.SetTrackerLength(20)
+	b.writer.AppendTracker(b.tracker)
+	go b.writer.Render()
+	return b
+}
+
+func (b *bar) step(failed bool) {
+	if b.tracker == nil {
+		return
+	}
+	if failed {
+		b.mu.Lock()
+		b.failed++
+		b.tracker.UpdateMessage(fmt.Sprintf("%s failed", count(b.failed, "database")))
+		b.mu.Unlock()
+	}
+	b.tracker.Increment(1)
+}
+
+func (b *bar) stop() {
+	if b.tracker != nil {
+		b.tracker.MarkAsDone()
+		for b.writer.IsRenderInProgress() {
+			b.writer.Stop()
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+}
