@@ -232,14 +232,15 @@ func Layout(name string) SetOption {
 }
 
 // Func adds a migration written in Go. It takes its place among the files by
-// its version; down may be nil. Since a function has no text to compare, its
+// its version. down undoes it, and may be nil. Since a function has no text to compare, its
 // checksum is "func", and what it does must not change once it is released.
 //
 // With the version and the name of a file, the two are one migration: the
 // script runs, and then the function, in the same transaction. The checksum is
 // the script's. Let the script make the structure, and the function fill it:
 // a database without a history is recognised by its structure, for which no
-// function is called.
+// function is called. On the way back down runs first, and then the down script;
+// one of the two is enough.
 func Func(version int64, name string, up, down MigrateFunc) SetOption {
 	return func(c *setConfig) error {
 		switch {
