@@ -36,7 +36,7 @@ func (r *run) findLegacy(ctx context.Context, b *books, ask asker) (*legacy, err
 	if at := r.config.baselineAt; at > 0 {
 		_, _, err = f.history(ctx) // to leave out the tool's tables; it need not count otherwise
 		if err = ctx.Err(); err == nil {
-			b.doubt, err = f.doubt(ctx, func(m *Migration) bool { return m.Version <= at })
+			b.doubt, err = f.doubt(ctx, upTo(at))
 		}
 	} else {
 		l, err = f.find(ctx)
@@ -348,7 +348,7 @@ func (f *finder) byStructure(ctx context.Context, unrecorded bool) (*legacy, err
 		if joinNames(steps[i].names, f.ignore) != mine {
 			continue
 		}
-		at, err := r.schemaAt(ctx, i, f.ignore)
+		at, err := r.schemaOf(ctx, upTo(steps[i].version), f.ignore)
 		if err != nil {
 			return nil, err
 		}
@@ -509,7 +509,7 @@ func (f *finder) nearest(ctx context.Context, r *replay, steps []replayed, have 
 	best, distance := -1, 0
 	var want *schema.Schema
 	for _, i := range order[:min(3, len(order))] {
-		at, err := r.schemaAt(ctx, i, f.ignore)
+		at, err := r.schemaOf(ctx, upTo(steps[i].version), f.ignore)
 		if err != nil {
 			return nil, err
 		}

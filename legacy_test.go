@@ -1,14 +1,17 @@
 package migratingsqlite_test
 
 import (
+	"database/sql/driver"
 	"fmt"
 	"log/slog"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 
 	"github.com/migratingsqlite/migratingsqlite"
+	"modernc.org/sqlite"
 )
 
 const notes1, notes2, notes3, notes4 = `CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL)`,
@@ -356,6 +359,36 @@ func TestFoldersThatCountFromZero(t *testing.T) {
 				}
 				want(t, rows(t, path, history), wanted)
 			})
+		}
+	}
+}
+
+// What a set makes is found out once in a process, however many databases are
+// taken over.
+func TestASetIsReplayedOnce(t *testing.T) {
+	var calls atomic.Int64
+	sqlite.MustRegisterScalarFunction("replayed", 0, func(*sqlite.FunctionContext, []driver.Value) (driver.Value, error) {
+		return calls.Add(1), nil
+	})
+	const goose = "CREATE TABLE goose_db_version (id INTEGER PRIMARY KEY, version_id INTEGER, is_applied INTEGER, tstamp TIMESTAMP); INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, 1), (1, 1), (2, 1);"
+	for name, c := range map[string]struct {
+		legacy, params string
+		wanted         int64
+	}{
+		"by the structure":    {notes1 + ";" + notes2, "", 3}, // the names after each, and the two that have the same
+		"by a history":        {goose + notes1 + ";" + notes2, "", 1},
+		"by a stated version": {notes1 + ";" + notes2, "?_migrate_baseline=2", 1},
+	} {
+		set := load(t, "app", files("0001_notes.sql", notes1+"; SELECT replayed() -- "+name, "0002_kind.sql", notes2, "0003_index.sql", notes4))
+		calls.Store(0)
+		for range 3 {
+			path := filepath.Join(t.TempDir(), "app.db")
+			change(t, path, c.legacy)
+			must(t, with(t, path+c.params, set))
+			want(t, rows(t, path, history), []string{"app 1 notes baseline", "app 2 kind baseline", "app 3 index applied"})
+		}
+		if got := calls.Load(); got != c.wanted {
+			t.Errorf("%s: replayed %d times", name, got)
 		}
 	}
 }
