@@ -125,6 +125,22 @@ INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, 1), (1, 1), (2,
 	must(t, with(t, path+"?_migrate=check", set))
 }
 
+// Of several sets there is no telling which one's the tables are. Once that is
+// known, the other is new.
+func TestAHistoryAndSeveralSets(t *testing.T) {
+	const table = "CREATE TABLE goose_db_version (id INTEGER PRIMARY KEY, version_id INTEGER NOT NULL, is_applied INTEGER NOT NULL, tstamp TIMESTAMP); INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, 1), (1, 1);"
+	path := filepath.Join(t.TempDir(), "app.db")
+	change(t, path, table+notes1)
+	set, other := app(t, "0001_notes.sql", notes1, "0002_kind.sql", notes2), load(t, "other", files("0001_other.sql", "CREATE TABLE other (x)"))
+	both := func() error {
+		return open(t, path, migratingsqlite.WithSet(set, other)).Ping()
+	}
+	wantError(t, both(), migratingsqlite.ErrUnknownSchema, "with several sets none of another tool is looked for; open it once with the set alone whose tables they are (_migrate_set)", "the database is unchanged")
+	must(t, with(t, path, set))
+	must(t, both())
+	want(t, rows(t, path, history), []string{"app 1 notes baseline", "app 2 kind applied", "other 1 other applied"})
+}
+
 // A history is taken over by the upgrade, and so only if that succeeds.
 func TestAdoptionIsUndoneWithTheUpgrade(t *testing.T) {
 	const table = "CREATE TABLE goose_db_version (id INTEGER PRIMARY KEY, version_id INTEGER NOT NULL, is_applied INTEGER NOT NULL, tstamp TIMESTAMP); INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, 1), (1, 1);"
