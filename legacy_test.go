@@ -125,6 +125,28 @@ INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, 1), (1, 1), (2,
 	must(t, with(t, path+"?_migrate=check", set))
 }
 
+// Of two histories the one counts that is named. The other's table is no part of
+// the structure either.
+func TestTheHistoryThatIsNamed(t *testing.T) {
+	const (
+		goose   = "CREATE TABLE goose_db_version (id INTEGER PRIMARY KEY, version_id INTEGER NOT NULL, is_applied INTEGER NOT NULL, tstamp TIMESTAMP); INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, 1), (1, 1), (2, 1);"
+		migrate = "CREATE TABLE %s (version uint64, dirty bool); INSERT INTO %[1]s VALUES (2, 0);"
+	)
+	set := app(t, "0001_notes.sql", notes1, "0002_kind.sql", notes2, "0003_index.sql", notes4)
+	for _, name := range []string{"schema_migrations", "goose_db_version", "ours"} {
+		path := filepath.Join(t.TempDir(), "app.db")
+		change(t, path, goose+fmt.Sprintf(migrate, "schema_migrations")+fmt.Sprintf(migrate, "ours")+notes1+";"+notes2)
+		wantError(t, with(t, path, set), migratingsqlite.ErrUnknownSchema, "goose (table goose_db_version), golang-migrate (table schema_migrations)", "_migrate_adopt_table")
+		if name != "ours" {
+			change(t, path, "DROP TABLE ours")
+		}
+		must(t, with(t, path+"?_migrate_adopt_table="+name, set))
+		want(t, rows(t, path, history), []string{"app 1 notes baseline", "app 2 kind baseline", "app 3 index applied"})
+		want(t, rows(t, path, "SELECT json_extract(metadata, '$.from') FROM migratingsqlite_history WHERE version = 1 AND set_name = 'app'")[0], map[string]string{
+			"schema_migrations": "golang-migrate (table schema_migrations)", "goose_db_version": "goose (table goose_db_version)", "ours": "golang-migrate (table ours)"}[name])
+	}
+}
+
 // Of several sets there is no telling which one's the tables are. Once that is
 // known, the other is new.
 func TestAHistoryAndSeveralSets(t *testing.T) {
@@ -275,6 +297,35 @@ func TestWhatDrizzlePassedOver(t *testing.T) {
 			must(t, with(t, path+"?_migrate_out_of_order=true", set))
 			want(t, rows(t, path, history), c.want)
 			want(t, rows(t, path, "SELECT text, kind FROM notes"), []string{"X plain"})
+		})
+	}
+}
+
+// A row of a newer program is not one whose file is missing.
+func TestADatabaseOfANewerProgram(t *testing.T) {
+	for name, c := range map[string]struct {
+		legacy string
+		files  fstest.MapFS
+		layout string
+	}{
+		"goose":   {"CREATE TABLE goose_db_version (id INTEGER PRIMARY KEY, version_id, is_applied, tstamp); INSERT INTO goose_db_version (version_id, is_applied) VALUES (1, 1), (2, 1);", files("1_notes.sql", notes1), "native"},
+		"from 0":  {"CREATE TABLE schema_migrations (version uint64, dirty bool); INSERT INTO schema_migrations VALUES (1, 0);", files("0_notes.up.sql", notes1), "golang-migrate"},
+		"Flyway":  {`CREATE TABLE flyway_schema_history (installed_rank INT PRIMARY KEY, version VARCHAR(50), description, type, script, checksum INT, installed_by, installed_on, execution_time, success); INSERT INTO flyway_schema_history VALUES (1, '1', 'notes', 'SQL', 'V1__notes.sql', NULL, '', '', 1, 1), (2, '1.1', 'kind', 'SQL', 'V1_1__kind.sql', NULL, '', '', 1, 1);`, files("V1__notes.sql", notes1), "flyway"},
+		"Knex":    {"CREATE TABLE knex_migrations (id integer primary key, name varchar(255), batch integer, migration_time datetime); INSERT INTO knex_migrations (name) VALUES ('0001_notes.js'), ('0002_kind.js');", files("0001_notes.sql", notes1), "knex"},
+		"Drizzle": {"CREATE TABLE __drizzle_migrations (id SERIAL PRIMARY KEY, hash text NOT NULL, created_at numeric); INSERT INTO __drizzle_migrations (hash, created_at) VALUES ('x', 1700000000123), ('y', 1700000100123);", files("meta/_journal.json", `{"entries":[{"idx":0,"when":1700000000123,"tag":"0000_notes"}]}`, "0000_notes.sql", notes1), ""},
+		"Prisma":  {"CREATE TABLE _prisma_migrations (id TEXT, checksum TEXT, finished_at DATETIME, migration_name TEXT, logs TEXT, rolled_back_at DATETIME, started_at DATETIME); INSERT INTO _prisma_migrations (checksum, migration_name, finished_at) VALUES ('', '20240101000000_notes', 1), ('', '20240102000000_kind', 1);", files("migration_lock.toml", "", "20240101000000_notes/migration.sql", notes1), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "app.db")
+			change(t, path, c.legacy+notes1+";"+notes2)
+			opts := []migratingsqlite.SetOption{}
+			if c.layout != "" {
+				opts = append(opts, migratingsqlite.Layout(c.layout))
+			}
+			set := load(t, "app", c.files, opts...)
+			wantError(t, with(t, path, set), migratingsqlite.ErrSchemaNewer, "start a newer program", "the database is unchanged")
+			must(t, with(t, path+"?_migrate_newer=allow", set))
+			want(t, rows(t, path, "SELECT status FROM migratingsqlite_history WHERE set_name = 'app'"), []string{"baseline"})
 		})
 	}
 }
