@@ -52,7 +52,7 @@ func (w *waiter) wait(ctx context.Context, start time.Time, cause error) error {
 		return context.Cause(ctx)
 	}
 	if left <= 0 && !isBusy(cause) && !errors.Is(cause, errHeld) && !errors.Is(cause, errLost) {
-		return fmt.Errorf("gave up after %s: %w; see whether the server runs, can be reached and is not overloaded, or wait longer with _migrate_timeout", w.budget, cause)
+		return w.gaveUp(cause)
 	}
 	if left <= 0 && errors.Is(cause, errHeld) {
 		return &refusal{ErrLocked, cause, fmt.Sprintf("%v, and has not finished within %s; open it again later, or wait longer with _migrate_timeout", cause, w.budget)}
@@ -66,9 +66,18 @@ func (w *waiter) wait(ctx context.Context, start time.Time, cause error) error {
 	}
 	w.pause = min(max(2*w.pause, firstPause), longest)
 	// Half of it is chance, so that many waiting processes do not try in step.
+	d := min(w.pause/2+rand.N(w.pause/2+1), left)
 	start = time.Now()
-	defer func() { w.spent += time.Since(start) }()
-	return pause(ctx, min(w.pause/2+rand.N(w.pause/2+1), left))
+	err := pause(ctx, d)
+	// A process that was stopped meanwhile has not waited: others had no chance to
+	// let it in.
+	w.spent += min(time.Since(start), d+maxPause)
+	return err
+}
+
+// gaveUp is the error of a server that was waited for in vain.
+func (w *waiter) gaveUp(cause error) error {
+	return fmt.Errorf("gave up after %s: %w; see whether the server runs, can be reached and is not overloaded, or wait longer with _migrate_timeout", w.budget, cause)
 }
 
 func (w *waiter) locked(cause error) error {
