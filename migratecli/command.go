@@ -171,7 +171,7 @@ A database is a file (app.db), a DSN as the driver takes it
 	}{
 		{groupLook, []*cobra.Command{t.status(), t.plan()}},
 		{groupChange, []*cobra.Command{t.up()}},
-		{groupWrite, []*cobra.Command{}},
+		{groupWrite, []*cobra.Command{t.newMigration(), t.validate()}},
 		{groupRescue, []*cobra.Command{}},
 	} {
 		for _, cmd := range c.commands {
