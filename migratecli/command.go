@@ -169,7 +169,7 @@ A database is a file (app.db), a DSN as the driver takes it
 		group    string
 		commands []*cobra.Command
 	}{
-		{groupLook, []*cobra.Command{t.status(), t.plan()}},
+		{groupLook, []*cobra.Command{t.status(), t.plan(), t.verify()}},
 		{groupChange, []*cobra.Command{t.up()}},
 		{groupWrite, []*cobra.Command{}},
 		{groupRescue, []*cobra.Command{}},

@@ -144,6 +144,28 @@ func otherEngine(dsn string) bool {
 	return engine.Lookup(scheme) != nil
 }
 
+// elsewhere is the DSN for another file of the same engine. What says how the file
+// is opened, or what is done about which migrations, is left out.
+func elsewhere(dsn, path string) string {
+	other := otherEngine(dsn)
+	var keep []string
+	for _, p := range parameters(dsn) {
+		key, _, _ := strings.Cut(p, "=")
+		switch key {
+		case "_migrate", "_migrate_set", "_migrate_layout":
+			continue
+		}
+		if other || strings.HasPrefix(key, "_") {
+			keep = append(keep, p)
+		}
+	}
+	if other {
+		scheme, _, _ := strings.Cut(dsn, ":")
+		return scheme + ":" + strings.TrimPrefix(fileDSN(path, keep...), "file:")
+	}
+	return fileDSN(path, keep...)
+}
+
 // parameters are those of a DSN.
 func parameters(dsn string) []string {
 	if i := strings.IndexByte(dsn, '?'); i > 0 && i < len(dsn)-1 {
