@@ -66,9 +66,13 @@ func (w *waiter) wait(ctx context.Context, start time.Time, cause error) error {
 	}
 	w.pause = min(max(2*w.pause, firstPause), longest)
 	// Half of it is chance, so that many waiting processes do not try in step.
+	d := min(w.pause/2+rand.N(w.pause/2+1), left)
 	start = time.Now()
-	defer func() { w.spent += time.Since(start) }()
-	return pause(ctx, min(w.pause/2+rand.N(w.pause/2+1), left))
+	err := pause(ctx, d)
+	// A process that was stopped meanwhile has not waited: others had no chance to
+	// let it in.
+	w.spent += min(time.Since(start), d+maxPause)
+	return err
 }
 
 func (w *waiter) locked(cause error) error {
