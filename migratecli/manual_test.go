@@ -20,6 +20,7 @@ var results = map[string]any{
 	"plan":   plan{},
 	"status": status{},
 	"up":     upgrade{},
+	"verify": verification{},
 }
 
 // TestManual keeps docs/cli.md true: its part about the commands is made of the

@@ -115,23 +115,14 @@ func (b *bench) look(ctx context.Context) (*facts, error) {
 		return nil, err
 	}
 	defer db.Close()
-	f := &facts{structure: make([]engine.Answer, len(schema.Queries)), rows: map[string]int64{}, orphans: map[string]int64{}}
+	f := &facts{structure: make([]engine.Answer, len(schema.Queries)), orphans: map[string]int64{}}
 	for i, q := range schema.Queries {
 		if f.structure[i].Rows, err = all(ctx, db, q); err != nil {
 			return nil, b.clean(err)
 		}
 	}
-	tables, err := all(ctx, db, `SELECT name FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'virtual')
-		AND name NOT LIKE 'sqlite\_%' ESCAPE '\' AND name NOT LIKE 'migratingsqlite\_%' ESCAPE '\'`)
-	if err != nil {
+	if f.rows, err = counts(ctx, db); err != nil {
 		return nil, b.clean(err)
-	}
-	counts := &counter{db, map[string]int64{}}
-	for _, t := range tables {
-		name := fmt.Sprint(t[0])
-		if n, ok := counts.of(ctx, name); ok {
-			f.rows[name] = n
-		}
 	}
 	orphans, err := all(ctx, db, `SELECT 'of ' || "table" || ' point to nothing in ' || parent, count(*) FROM pragma_foreign_key_check GROUP BY 1`)
 	if err != nil {
@@ -141,6 +132,31 @@ func (b *bench) look(ctx context.Context) (*facts, error) {
 		f.orphans[fmt.Sprint(o[0])], _ = o[1].(int64)
 	}
 	return f, ctx.Err()
+}
+
+// counts counts the rows of all tables that can be read.
+func counts(ctx context.Context, db *sql.DB) (map[string]int64, error) {
+	tables, err := all(ctx, db, `SELECT name FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'virtual')
+		AND name NOT LIKE 'sqlite\_%' ESCAPE '\' AND name NOT LIKE 'migratingsqlite\_%' ESCAPE '\'`)
+	rows, c := map[string]int64{}, &counter{db, map[string]int64{}}
+	for _, t := range tables {
+		name := fmt.Sprint(t[0])
+		if n, ok := c.of(ctx, name); ok {
+			rows[name] = n
+		}
+	}
+	return rows, err
+}
+
+// unlike says which tables have another number of rows after an upgrade that was
+// done for the second time.
+func unlike(now, first map[string]int64) (list []string) {
+	for _, table := range slices.Sorted(maps.Keys(now)) {
+		if n, there := first[table]; there && n != now[table] {
+			list = append(list, fmt.Sprintf("%s has %s after the second time, and had %d after the first", table, count(int(now[table]), "row"), n))
+		}
+	}
+	return list
 }
 
 // schema is the structure without some tables.
@@ -218,7 +234,7 @@ func (t *tool) verifyCopy(ctx context.Context, dsn string, flags *verifying) (na
 	name = m.Database()
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("migratingsqlite: %s: %w", name, cmp.Or(context.Cause(ctx), err))
+			err = fmt.Errorf("migratingsqlite: %s: %s", name, strings.TrimPrefix(cmp.Or(context.Cause(ctx), err).Error(), "migratingsqlite: "+name+": "))
 		}
 	}()
 	path := m.Path()
@@ -231,6 +247,9 @@ func (t *tool) verifyCopy(ctx context.Context, dsn string, flags *verifying) (na
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return name, nil, errors.New("there is no such file; verify --empty tries the migrations on an empty database")
 	}
+	if _, err := m.History(ctx); err != nil {
+		return name, nil, err // it waits for locks, and says it best
+	}
 	dir, err := os.MkdirTemp(flags.folder, "migratingsqlite-verify-")
 	if err != nil {
 		return name, nil, fmt.Errorf("--copy-in: %w", err)
@@ -238,7 +257,7 @@ func (t *tool) verifyCopy(ctx context.Context, dsn string, flags *verifying) (na
 	v := newVerification(name)
 	v.Bytes = &sizes{}
 	copied := (&bench{t, dsn, path}).at(filepath.Join(dir, filepath.Base(path)))
-	p := &proof{v: v, b: copied, fresh: copied.at(filepath.Join(dir, "fresh")), sets: m.Sets(), to: flags.to}
+	p := &proof{v: v, b: copied, fresh: copied.at(filepath.Join(dir, "fresh")), sets: m.Sets(), to: flags.to, lost: map[string]string{}}
 	if flags.keep {
 		v.Copy = copied.path
 		defer p.fresh.remove()
@@ -310,23 +329,23 @@ type proof struct {
 
 	plan     *migratingsqlite.Plan
 	versions map[string][]int64 // that are pending, by set
-	names    map[string]bool // words of the pending migrations, in lower case; nil if anything may be meant
+	names    map[string]bool    // words of the pending migrations, in lower case; nil if anything may be meant
 	before   *facts
-	lost     []string // what was found out about rows
+	lost     map[string]string // what was found out about rows, by table
 }
 
 // prove makes the checks. Its error is that it could not; what a check finds is in
 // the verification.
 func (p *proof) prove(ctx context.Context) (err error) {
-	p.v.add("sound_before", "integrity_check", p.b.integrity(ctx)...)
+	p.v.add("sound_before", "integrity_check", "the database is damaged as it is", p.b.integrity(ctx)...)
 	if p.before, err = p.b.look(ctx); err != nil {
 		return err
 	}
 	after, err := p.upgrade(ctx)
-	if err == nil && after != nil {
-		err = p.back(ctx, after)
+	if err != nil || after == nil {
+		return err
 	}
-	if err != nil {
+	if err = p.back(ctx, after); err != nil {
 		return err
 	}
 	now, err := p.b.look(ctx)
@@ -337,7 +356,7 @@ func (p *proof) prove(ctx context.Context) (err error) {
 	if n := sum(p.before.orphans); n > 0 {
 		text += fmt.Sprintf(", but for %s that had no parent before", count(int(n), "row"))
 	}
-	p.v.add("sound_after", text, append(p.b.integrity(ctx), now.orphaned(p.before)...)...)
+	p.v.add("sound_after", text, "the copy is damaged after all that", append(p.b.integrity(ctx), now.orphaned(p.before)...)...)
 	return ctx.Err()
 }
 
@@ -357,7 +376,7 @@ func (p *proof) upgrade(ctx context.Context) (after *facts, err error) {
 		recorded, pending = recorded+len(s.Baseline), pending+len(s.Pending)
 	}
 	if p.plan.Err != nil {
-		p.v.add("up", "it would be refused", p.b.clean(p.plan.Err).Error())
+		p.v.add("up", "", "it would be refused", p.b.clean(p.plan.Err).Error())
 		return nil, nil
 	}
 	if err := p.readNames(); err != nil {
@@ -380,10 +399,10 @@ func (p *proof) upgrade(ctx context.Context) (after *facts, err error) {
 		text += fmt.Sprintf("; %s recorded as being there", count(recorded, "migration"))
 	}
 	if err != nil {
-		p.v.add("up", text, p.b.clean(err).Error())
+		p.v.add("up", "", fmt.Sprintf("one of %s fails", count(pending, "migration")), p.b.clean(err).Error())
 		return nil, nil
 	}
-	p.v.add("up", text)
+	p.v.add("up", text, "")
 	p.versions = map[string][]int64{}
 	for _, a := range done.Applied {
 		p.v.Migrations = append(p.v.Migrations, &trial{Set: a.Set, Version: a.Version, Name: a.Name,
@@ -420,7 +439,7 @@ func (p *proof) compare(ctx context.Context, m *migratingsqlite.Migrator, after 
 		if text := "not compared: the migrations do not build a new database"; begun {
 			p.v.skip("structure", text+", and need not: this one was there before its history")
 		} else {
-			p.v.add("structure", text, err.Error())
+			p.v.add("structure", "", text, err.Error())
 		}
 		return nil
 	}
@@ -441,7 +460,7 @@ func (p *proof) compare(ctx context.Context, m *migratingsqlite.Migrator, after 
 			differences[i] += "; that was so before the upgrade"
 		}
 	}
-	p.v.add("structure", "as of a new database", differences...)
+	p.v.add("structure", "that of a new database", "not that of a new database", differences...)
 	return nil
 }
 
@@ -480,7 +499,15 @@ func (p *proof) checkRows(after *facts) {
 	case kept == 0:
 		text = "the migrations name every table that there was"
 	}
-	p.v.add("rows", text, p.lost...).Notes = append([]string{}, notes...)
+	p.v.add("rows", text, "of tables that no migration names", sorted(p.lost)...).Notes = notes
+}
+
+// sorted are the values in the order of their keys.
+func sorted(m map[string]string) (list []string) {
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		list = append(list, m[key])
+	}
+	return list
 }
 
 var wordForm = regexp.MustCompile(`[\pL_][\pL\pN_$]*`)
@@ -515,17 +542,17 @@ func (p *proof) readNames() error {
 // named reports whether a pending migration names a table.
 func (p *proof) named(table string) bool { return p.names == nil || p.names[strings.ToLower(table)] }
 
-// count compares the rows of the tables that no migration names.
+// count compares the rows of the tables that no migration names. What differs is
+// said once.
 func (p *proof) count(now *facts, when string) {
 	for _, table := range slices.Sorted(maps.Keys(p.before.rows)) {
 		was := p.before.rows[table]
 		n, there := now.rows[table]
-		switch {
-		case p.named(table) || there && n == was:
-		case !there:
-			p.lost = append(p.lost, fmt.Sprintf("%s is gone %s, and no migration names it", table, when))
-		default:
-			p.lost = append(p.lost, fmt.Sprintf("%s has %s %s, and had %d; if that is meant, as by a trigger, name the table in a comment of the migration", table, count(int(n), "row"), when, was))
+		if p.named(table) || there && n == was || p.lost[table] != "" {
+			continue
+		}
+		if p.lost[table] = fmt.Sprintf("%s is gone %s, and no migration names it", table, when); there {
+			p.lost[table] = fmt.Sprintf("%s has %s %s, and had %d; if a trigger does that, name the table in a comment of the migration", table, count(int(n), "row"), when, was)
 		}
 	}
 }
@@ -565,7 +592,7 @@ func (p *proof) down(ctx context.Context) (went bool, err error) {
 			return false, ctx.Err()
 		}
 		if err != nil {
-			p.v.add("down", fmt.Sprintf("back to version %d", from), p.b.clean(err).Error())
+			p.v.add("down", "", fmt.Sprintf("back to version %d fails", plan.To), p.b.clean(err).Error())
 			return false, nil
 		}
 		undone += len(newer) - slices.Index(append([]int64{from}, newer...), plan.To)
@@ -578,6 +605,7 @@ func (p *proof) down(ctx context.Context) (went bool, err error) {
 		return false, nil
 	}
 	text := fmt.Sprintf("%s undone in %s", count(undone, "migration"), took(time.Since(start)))
+	otherwise := text + "; the structure is not what it was"
 	reasons, err := p.likeBefore(ctx, partly)
 	if err != nil {
 		return false, err
@@ -585,7 +613,7 @@ func (p *proof) down(ctx context.Context) (went bool, err error) {
 	if !partly {
 		text += "; the structure is what it was"
 	}
-	p.v.add("down", text, reasons...).Notes = append([]string{}, notes...)
+	p.v.add("down", text, otherwise, reasons...).Notes = notes
 	return true, nil
 }
 
@@ -648,7 +676,7 @@ func (p *proof) again(ctx context.Context, after *facts) error {
 		return ctx.Err()
 	}
 	if err != nil {
-		p.v.add("up_again", "after going back", err.Error())
+		p.v.add("up_again", "", "it fails after going back", err.Error())
 		return nil
 	}
 	for _, a := range done.Applied {
@@ -660,7 +688,8 @@ func (p *proof) again(ctx context.Context, after *facts) error {
 	}
 	p.count(now, "after the second upgrade")
 	reasons, err := differs(now, after, p.ignore)
-	p.v.add("up_again", fmt.Sprintf("%s in %s; the structure is that of the first time", count(len(done.Applied), "migration"), took(d)), reasons...)
+	text := fmt.Sprintf("%s in %s; the structure is ", count(len(done.Applied), "migration"), took(d))
+	p.v.add("up_again", text+"that of the first time", text+"not that of the first time", reasons...).Notes = unlike(now.rows, after.rows)
 	return err
 }
 

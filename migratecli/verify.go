@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -36,8 +35,8 @@ type check struct {
 	Check   string   `json:"check"`   // sound_before, up, structure, down, up_again, rows, sound_after
 	Outcome string   `json:"outcome"` // ok, failed, or skipped
 	Text    string   `json:"text"`
-	Reasons []string `json:"reasons"` // why it failed
-	Notes   []string `json:"notes"`   // what is worth a look
+	Reasons []string `json:"reasons,omitempty"` // why it failed
+	Notes   []string `json:"notes,omitempty"`   // what is worth a look
 }
 
 // The outcomes of a check.
@@ -82,17 +81,18 @@ func (t *tool) verify() *cobra.Command {
 		Long: `Prove on a copy of the database that it can be upgraded, and back.
 
 It copies the database, which is only read. On the copy it applies what is
-pending, undoes it where there are downs, and applies it again, and checks that
-
-  - the copy is sound: integrity_check, and foreign_key_check finds nothing new,
-  - its structure is that of a new database, and after the downs what it was,
-  - the tables that no pending migration names have as many rows as before.
-
-It says how long that took, and how much disk. What it checks is what the next
-open would do: with nothing pending, nothing is undone.
+pending, undoes it where there are downs, and applies it again. The copy must be
+sound (integrity_check, and foreign_key_check finds nothing new), have the
+structure of a new database after the upgrade, and after the downs the one that
+it had; and the tables that no pending migration names, not even in a comment,
+must keep their number of rows. It shows how long that took, and how much disk.
+What it tries is what the next open would do: with nothing pending, nothing is
+undone.
 
 Without a database, or with --empty, it tries every migration on an empty one:
-up, down, and up again. The exit code is 1 if anything fails.`,
+up, down, and up again. The checks are sound_before, up, structure, down,
+up_again, rows and sound_after; each is ok, failed, or skipped where there is
+nothing to look at. The exit code is 1 if any has failed.`,
 		Example: "  migratingsqlite verify                # the migrations alone, as in a test\n  migratingsqlite verify app.db\n  migratingsqlite verify 'data/*.db' --parallel 2 --report report.jsonl",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 && t.fleet.from == "" && t.dsn == "" {
@@ -106,7 +106,7 @@ up, down, and up again. The exit code is 1 if anything fails.`,
 			if len(args) > 0 || t.fleet.from != "" {
 				return usageError(cmd, "--empty is for no database, and %s is one", cmp.Or(strings.Join(args, " "), "--from-file "+t.fleet.from))
 			}
-			if err := t.findSet(cmd.Context(), ""); err != nil {
+			if err := t.findSet(cmd.Context()); err != nil {
 				return err
 			}
 			return t.one(cmd, "", func(ctx context.Context, _ string) (string, result, error) {
@@ -117,9 +117,9 @@ up, down, and up again. The exit code is 1 if anything fails.`,
 	f := cmd.Flags()
 	f.BoolVar(&v.empty, "empty", false, "try every migration on an empty database")
 	f.BoolVar(&v.keep, "keep", false, "keep the copy, and say where it is")
-	f.StringVar(&v.folder, "copy-in", "", "make the copy in this folder; on the disk of the database the times are true (default: "+os.TempDir()+")")
-	f.StringSliceVar(&v.ignore, "ignore", nil, "leave this table, and what is on it, out of the comparison with a new database")
-	f.Int64Var(&v.to, "to", 0, "stop at this version")
+	f.StringVar(&v.folder, "copy-in", "", "make the copy in this `FOLDER` instead of the system's for temporary files; on the disk of the database the times are truer")
+	f.StringSliceVar(&v.ignore, "ignore", nil, "leave this `TABLE`, and what is on it, out when structures are compared")
+	f.Int64Var(&v.to, "to", 0, "stop at this `VERSION`")
 	t.fleet.flags(cmd)
 	return cmd
 }
@@ -150,11 +150,11 @@ func (v *verification) brief() string {
 	return ""
 }
 
-// add appends a check. With reasons it has failed.
-func (v *verification) add(name, text string, reasons ...string) *check {
-	c := &check{Check: name, Outcome: checkOK, Text: text, Reasons: append([]string{}, reasons...), Notes: []string{}}
+// add appends a check. It has failed, and is said otherwise, if there are reasons.
+func (v *verification) add(name, text, otherwise string, reasons ...string) *check {
+	c := &check{Check: name, Outcome: checkOK, Text: text, Reasons: reasons}
 	if len(reasons) > 0 {
-		c.Outcome, v.Proven = checkFailed, false
+		c.Outcome, c.Text, v.Proven = checkFailed, otherwise, false
 	}
 	v.Checks = append(v.Checks, c)
 	return c
@@ -162,7 +162,7 @@ func (v *verification) add(name, text string, reasons ...string) *check {
 
 // skip appends what could not be looked at.
 func (v *verification) skip(name, why string) {
-	v.add(name, why).Outcome = checkSkipped
+	v.add(name, why, "").Outcome = checkSkipped
 }
 
 func (c *check) label() string { return strings.ReplaceAll(c.Check, "_", " ") }
