@@ -31,7 +31,7 @@ var Queries = []string{
 		FROM main.sqlite_master AS m, pragma_foreign_key_list(m.name, 'main') AS f WHERE m.type = 'table' AND m.rootpage > 0`,
 	// It fails if a view is about something that is not there, or the module of a
 	// virtual table is missing. The structure can be told without it.
-	queryOthers: `SELECT m.name, c.name FROM main.sqlite_master AS m, pragma_table_xinfo(m.name, 'main') AS c
+	queryOthers: `SELECT m.name, c.name, c.hidden FROM main.sqlite_master AS m, pragma_table_xinfo(m.name, 'main') AS c
 		WHERE m.type IN ('table', 'view') AND m.rootpage = 0`,
 }
 
@@ -55,10 +55,12 @@ type Schema struct {
 
 	objects map[[2]string]string          // kind and name of everything there is → its table, all folded
 	columns map[string]map[string]*column // of every table and view; nil where only the name is known
+	raw     map[string]*tableRows         // what was read of tables but virtual ones
 }
 
 type table struct {
 	name     string
+	sql      string // the statement that SQLite keeps, here and below
 	strict   bool
 	noRowid  bool
 	options  []string // others
@@ -71,6 +73,7 @@ type table struct {
 	module   string   // of a virtual table
 	args     []string // of the module, normalised
 	using    string   // USING module(args), for people
+	visible  []string // its columns
 	unparsed string   // the statement, if it could not be read
 }
 
@@ -100,18 +103,21 @@ type foreignKey struct {
 
 type index struct {
 	name, table string
+	sql         string
 	key, text   string
 	unparsed    string
 }
 
 type trigger struct {
 	name, table string
+	sql         string
 	when        string
 	body        body
 }
 
 type view struct {
 	name string
+	sql  string
 	key  string // of its columns
 	body body
 }
@@ -133,7 +139,7 @@ func Read(answers []engine.Answer, ignore ...string) (*Schema, error) {
 			tables: map[string]*table{}, views: map[string]*view{}, indexes: map[string]*index{}, triggers: map[string]*trigger{},
 			objects: map[[2]string]string{}, columns: map[string]map[string]*column{},
 		},
-		all: map[string]*tableRows{}, hidden: map[string]bool{}, ignored: map[string]bool{},
+		all: map[string]*tableRows{}, visible: map[string][]string{}, hidden: map[string]bool{}, ignored: map[string]bool{},
 	}
 	for _, n := range ignore {
 		r.ignored[fold(n)] = true
@@ -219,6 +225,7 @@ type reader struct {
 	Schema
 	list    []master
 	all     map[string]*tableRows // tables but virtual ones, by folded names
+	visible map[string][]string   // the columns of virtual tables and views
 	hidden  map[string]bool       // shadow tables
 	ignored map[string]bool
 }
@@ -324,7 +331,11 @@ func (r *reader) foreignKey(row *row) {
 }
 
 func (r *reader) other(row *row) {
-	r.addColumn(fold(row.str()), row.str(), nil)
+	table, name := fold(row.str()), row.str()
+	r.addColumn(table, name, nil)
+	if row.int() == 0 {
+		r.visible[table] = append(r.visible[table], name)
+	}
 }
 
 func (r *reader) addColumn(table, name string, c *column) {
@@ -336,6 +347,7 @@ func (r *reader) addColumn(table, name string, c *column) {
 
 // build makes objects of what was read.
 func (r *reader) build() {
+	r.raw = r.all
 	for name, t := range r.all {
 		for _, c := range t.columns {
 			r.addColumn(name, c.name, c)
@@ -413,11 +425,11 @@ func (r *reader) columnsOf(table string) scope {
 }
 
 func (r *reader) table(m master) *table {
-	t := &table{name: m.name, unique: map[string]string{}, checks: map[string]string{}, foreign: map[string]*foreignKey{}}
+	t := &table{name: m.name, sql: m.sql, unique: map[string]string{}, checks: map[string]string{}, foreign: map[string]*foreignKey{}}
 	toks := statement(m.sql)
 	if isVirtual(m.sql) {
 		module, args, ok := parseVirtual(toks)
-		t.module = module
+		t.module, t.visible = module, r.visible[fold(m.name)]
 		t.using = "USING " + module
 		if i := slices.IndexFunc(toks, func(t token) bool { return t.is("using") }); i >= 0 {
 			t.using = source(toks[i:])
@@ -640,7 +652,7 @@ func (r *reader) primaryKey(table string, n int) []string {
 }
 
 func (r *reader) newIndex(m master) *index {
-	i := &index{name: m.name, table: m.table}
+	i := &index{name: m.name, table: m.table, sql: m.sql}
 	toks := statement(m.sql)
 	names := r.columnsOf(fold(m.table))
 	texts, where, ok := parseIndex(toks)
@@ -697,7 +709,7 @@ func (r *reader) body(toks []token, table string) body {
 }
 
 func (r *reader) trigger(m master) *trigger {
-	t := &trigger{name: m.name, table: m.table}
+	t := &trigger{name: m.name, table: m.table, sql: m.sql}
 	toks := statement(m.sql)
 	if text := parseTrigger(toks); text != nil {
 		t.when = text.when
@@ -708,7 +720,7 @@ func (r *reader) trigger(m master) *trigger {
 }
 
 func (r *reader) view(m master) *view {
-	v := &view{name: m.name}
+	v := &view{name: m.name, sql: m.sql}
 	toks := statement(m.sql)
 	if columns, rest, ok := parseView(toks); ok {
 		v.key = join(columns)
