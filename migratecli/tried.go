@@ -38,15 +38,15 @@ func (t *tool) tried(ctx context.Context, set *migratingsqlite.Set, s *lint.Set)
 		return "", err
 	}
 	defer os.RemoveAll(dir)
-	tr := &trial{set: set, lint: s, dir: dir}
+	tr := &attempt{set: set, lint: s, dir: dir}
 	if note, err = tr.up(ctx); err != nil {
 		return "", err
 	}
 	return note, tr.down(ctx)
 }
 
-// A trial is a set on databases of its own.
-type trial struct {
+// An attempt is a set on databases of its own.
+type attempt struct {
 	set  *migratingsqlite.Set
 	lint *lint.Set
 	dir  string
@@ -55,7 +55,7 @@ type trial struct {
 	after []*schema.Schema // by place in the set, as far as it got
 }
 
-func (tr *trial) up(ctx context.Context) (note string, err error) {
+func (tr *attempt) up(ctx context.Context) (note string, err error) {
 	path := filepath.Join(tr.dir, "up.db")
 	db, err := sql.Open("sqlite", fileDSN(path, "_pragma=foreign_keys(1)"))
 	if err != nil {
@@ -87,7 +87,7 @@ func (tr *trial) up(ctx context.Context) (note string, err error) {
 
 // failed makes a finding of a migration that does not run. What SQLite does not
 // know a program may have registered.
-func (tr *trial) failed(code string, m migratingsqlite.Migration, file string, err error, ctx context.Context) (note string, _ error) {
+func (tr *attempt) failed(code string, m migratingsqlite.Migration, file string, err error, ctx context.Context) (note string, _ error) {
 	if ctx.Err() != nil {
 		return "", ctx.Err()
 	}
@@ -121,7 +121,7 @@ func reason(err error) string {
 // down undoes every migration that can be undone, newest first, and looks whether
 // the structure is what it was. Behind one that does not lead back, and where
 // there is no way back, it begins again with a new database.
-func (tr *trial) down(ctx context.Context) error {
+func (tr *attempt) down(ctx context.Context) error {
 	list := tr.set.Migrations()
 	var path string
 	at := int64(-1) // the version of the database there
@@ -182,7 +182,7 @@ func downTo(ctx context.Context, path string, set *migratingsqlite.Set, version 
 	return err == nil, err
 }
 
-func (tr *trial) look(ctx context.Context, path string) (*schema.Schema, error) {
+func (tr *attempt) look(ctx context.Context, path string) (*schema.Schema, error) {
 	db, err := sql.Open("sqlite", fileDSN(path))
 	if err != nil {
 		return nil, err
