@@ -182,9 +182,9 @@ A database is a file (app.db), a DSN as the driver takes it
 	f := root.PersistentFlags()
 	f.BoolVar(&t.json, "json", false, "one JSON object a line for each database, as docs/cli.md has them")
 	if !t.embedded {
-		f.StringVar(&t.dir, "dir", "", "the folder with the migrations (default: migrations, db/migrations, or the current folder)")
-		f.StringVar(&t.set, "set", "", "the name that the program registers its set under (default: the one in the database, else app)")
-		f.StringVar(&t.layout, "layout", "", "whose folder it is, where that does not show: goose, drizzle, …")
+		f.StringVar(&t.dir, "dir", "", "the `FOLDER` with the migrations (default: migrations, db/migrations, or the current folder)")
+		f.StringVar(&t.set, "set", "", "the `NAME` that the program registers its set under (default: the one in the database, else app)")
+		f.StringVar(&t.layout, "layout", "", "the `TOOL` whose folder it is, where that does not show: goose, drizzle, …")
 	}
 	root.InitDefaultHelpFlag()
 	return root
