@@ -122,6 +122,26 @@ INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, 1), (1, 1), (2,
 	must(t, with(t, path+"?_migrate=check", set))
 }
 
+// A history is taken over by the upgrade, and so only if that succeeds.
+func TestAdoptionIsUndoneWithTheUpgrade(t *testing.T) {
+	const table = "CREATE TABLE goose_db_version (id INTEGER PRIMARY KEY, version_id INTEGER NOT NULL, is_applied INTEGER NOT NULL, tstamp TIMESTAMP); INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, 1), (1, 1);"
+	for _, directive := range []string{"", "-- migratingsqlite: no-transaction\n"} {
+		path := filepath.Join(t.TempDir(), "app.db")
+		change(t, path, table+notes1)
+		failing := app(t, "0001_notes.sql", notes1, "0002_kind.sql", notes2, "0003_more.sql", directive+"CREATE TABLE more (x); INSERT INTO lacking VALUES (1)")
+		wantError(t, with(t, path, failing), nil, "no such table: lacking")
+		there := []string{"app 3 more failed"}
+		if directive != "" { // what was before it is committed, and it goes on from there
+			there = []string{"app 1 notes baseline", "app 2 kind applied", "app 3 more failed"}
+		}
+		want(t, rows(t, path, history), there)
+		want(t, rows(t, path, "SELECT version_id FROM goose_db_version"), []string{"0", "1"})
+		change(t, path, "CREATE TABLE lacking (x)")
+		must(t, with(t, path, failing))
+		want(t, rows(t, path, history), []string{"app 1 notes baseline", "app 2 kind applied", "app 3 more applied"})
+	}
+}
+
 // golang-migrate keeps one number, and skips what comes late.
 func TestAdoptGolangMigrate(t *testing.T) {
 	files := []string{"1_notes.up.sql", notes1, "2_other.up.sql", "CREATE TABLE other (x)", "3_kind.up.sql", notes2, "4_index.up.sql", notes4}
@@ -273,6 +293,12 @@ func TestWhatIsSaidOfADatabaseIsComparedWithIt(t *testing.T) {
 			var log strings.Builder
 			path := filepath.Join(t.TempDir(), "app.db")
 			change(t, path, c.legacy)
+			m, err := migratingsqlite.NewMigrator(path+c.params, migratingsqlite.WithSet(c.set))
+			must(t, err)
+			plan, err := m.Plan(t.Context())
+			must(t, err)
+			must(t, m.Close())
+			want(t, plan.Sets[0].Because, c.want)
 			must(t, open(t, path+c.params, migratingsqlite.WithSet(c.set), migratingsqlite.WithLogger(slog.New(slog.NewTextHandler(&log, nil)))).Ping())
 			want(t, rows(t, path, "SELECT DISTINCT json_extract(metadata, '$.from') FROM migratingsqlite_history WHERE set_name = 'app' AND status = 'baseline'"), []string{c.want})
 			_, but, doubted := strings.Cut(c.want, "although ")

@@ -125,6 +125,10 @@ func (m Migration) Compatible() bool {
 	return err == nil && script.Compatible(statements)
 }
 
+// DownFile is the path of the file with the down script, "" where there is none.
+// It is File where that has both directions.
+func (m Migration) DownFile() string { return m.downFile }
+
 // SQL returns the texts of the migration's scripts, "" where there is none: a
 // [Func] has neither. Of a file with both directions they are its sections. The
 // error is that of reading the files, which must be as they were when the set was
@@ -443,10 +447,12 @@ func (s *Set) check(m *Migration, buf *[]byte) (look, error) {
 		switch {
 		case d.Word == directiveUnless:
 			_, why = parseThing(d.Args)
+		case d.Word == script.Nolint: // a newer tool may have codes that this program does not know
+			_, why = d.Codes()
 		case !d.Leading && known:
 			why = errors.New("this directive must come before the first statement")
 		case !known:
-			why = fmt.Errorf("unknown directive %s; did you mean %s?", quote(d.Word), near.Word(d.Word, append(keys(directives), directiveUnless)))
+			why = fmt.Errorf("unknown directive %s; did you mean %s?", quote(d.Word), near.Word(d.Word, append(keys(directives), directiveUnless, script.Nolint)))
 		case d.Args != "":
 			why = fmt.Errorf("the directive %s takes nothing after it", d.Word)
 		case m.compatible*says.compatible != 0 && m.compatible != says.compatible:

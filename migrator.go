@@ -99,6 +99,7 @@ type SetPlan struct {
 	Version  int64       // the newest that the database has, 0 if it has none
 	Target   int64       // the newest after the upgrade
 	Baseline []Migration // would be recorded as being there already
+	Because  string      // what says so, and what in the structure speaks against it; "" without Baseline
 	Pending  []Migration // would be applied, in this order
 }
 
@@ -151,7 +152,7 @@ func (m *Migrator) Plan(ctx context.Context) (*Plan, error) {
 	}
 	for _, s := range p.sets[1:] {
 		plan.Sets = append(plan.Sets, SetPlan{
-			Set: s.set.name, Version: s.version, Target: s.after(), Baseline: s.baseline, Pending: s.pending,
+			Set: s.set.name, Version: s.version, Target: s.after(), Baseline: s.baseline, Because: s.because(), Pending: s.pending,
 		})
 	}
 	return plan, nil

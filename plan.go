@@ -360,6 +360,14 @@ func (s *setPlan) digestAfter(current map[key]record) string {
 	return digest(slices.Concat(s.target[:repeatable], beyond, s.target[repeatable:]))
 }
 
+// because says why the baseline is taken to be there.
+func (s *setPlan) because() string {
+	if len(s.baseline) == 0 {
+		return ""
+	}
+	return s.legacy
+}
+
 // after returns the version after the run.
 func (s *setPlan) after() int64 {
 	v := s.version

@@ -195,14 +195,15 @@ func (t *telemetry) end(outcome string, p *plan, r *report, err error) {
 	if errors.As(err, &panicked) {
 		attrs = append(attrs, slog.String("stack", string(panicked.stack)))
 	}
+	repeated := outcome == outcomeRefused && t.config.repeats(err) // a busy pool asks again and again
 	for _, s := range p.sets {
-		if s.doubt != "" && outcome != outcomeRefused {
+		if s.doubt != "" && !repeated {
 			log.LogAttrs(t.ctx, slog.LevelWarn, "migratingsqlite: the database is not as it is said to be",
 				slog.String("database", t.config.database), slog.String("baseline", s.doubt))
 		}
 	}
 	switch {
-	case outcome == outcomeRefused && t.config.repeats(err): // a busy pool asks again and again
+	case repeated:
 	case err != nil:
 		log.LogAttrs(t.ctx, slog.LevelError, "migratingsqlite: the database was not "+did, append(attrs,
 			slog.String("outcome", outcome), slog.String("error", err.Error()))...)

@@ -56,6 +56,7 @@ type Schema struct {
 
 	objects map[[2]string]string          // kind and name of everything there is → its table, all folded
 	columns map[string]map[string]*column // of every table and view; nil where only the name is known
+	raw     map[string]*tableRows         // what was read of tables but virtual ones
 }
 
 type table struct {
@@ -347,6 +348,7 @@ func (r *reader) addColumn(table, name string, c *column) {
 
 // build makes objects of what was read.
 func (r *reader) build() {
+	r.raw = r.all
 	for name, t := range r.all {
 		for _, c := range t.columns {
 			r.addColumn(name, c.name, c)
