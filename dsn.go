@@ -283,7 +283,8 @@ func WithBackupKeep(n int) Option { return option("_migrate_backup_keep", strcon
 // version ("12": has all migrations up to 12), "none" (has none of them) or
 // "auto" (the default: has what another tool has recorded in it, or else what
 // exactly one version makes of an empty database; otherwise it is refused with
-// [ErrUnknownSchema]). It is _migrate_baseline in a DSN.
+// [ErrUnknownSchema]). A version is believed; a log record warns of how the
+// structure differs from it. It is _migrate_baseline in a DSN.
 func WithBaseline(version string) Option { return option("_migrate_baseline", version) }
 
 // WithAdoptTable names the table in which another tool has recorded what it

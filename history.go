@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/migratingsqlite/migratingsqlite/internal/adopt"
 	"github.com/migratingsqlite/migratingsqlite/internal/engine"
 )
 
@@ -243,10 +244,6 @@ var booksQueries = []string{
 	leaseQuery,
 }
 
-// hosts are the tables of what copies or serves a database: D1 and Litestream.
-// They are there before a program's own.
-var hosts = []string{"_cf_KV", "_cf_METADATA", "_litestream_lock", "_litestream_seq"}
-
 func containsFold(names []string, name string) bool {
 	return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
 }
@@ -265,7 +262,7 @@ func readBooks(answers []engine.Answer) (*books, error) {
 			b.hasState = true
 		case strings.EqualFold(name, leaseTable):
 			b.hasLease = true
-		case containsFold(hosts, name):
+		case containsFold(adopt.Hosts, name):
 		default:
 			b.others = append(b.others, name)
 		}

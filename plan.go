@@ -144,7 +144,11 @@ func newPlan(c *config, b *books) *plan {
 	switch {
 	case p.known != nil || p.empty || c.baseline == baselineNone || c.baselineAt > 0:
 	case b.legacy == nil:
-		refusals = append(refusals, unknownSchema(c, b, "", ""))
+		why, cure := "", ""
+		if len(c.sets) > 1 {
+			why, cure = ", and with several sets none of another tool is looked for", "open it once with the set alone whose tables they are (_migrate_set)"
+		}
+		refusals = append(refusals, unknownSchema(c, b, why, cure))
 	default:
 		refusals = append(refusals, b.legacy.refusals...)
 	}
