@@ -7,19 +7,23 @@
 //
 //   - Versions such as 1.0.0 are taken over: 1.0.0 is version 1, and where the row
 //     names a file (001_add_user_preferences.py), the migration of that name.
+//
 //   - Migrations in Go between those in SQL: utc.go rewrites a big table in
 //     batches, tokens.go moves a file into a table.
+//
 //   - What a migration in Go does outside of the database must be harmless if it
 //     is done twice, or for nothing. So the file is only read by the migration,
 //     and put away when the upgrade has been committed.
+//
 //   - No server waits for a signal, or holds a lock file: the first one to come
 //     upgrades, the others wait for it.
 //
-// Not here: the backup before and the restore after a failure that the old
-// program asked its users for. An upgrade that fails leaves the database as it
-// was; a copy to go back to after one that went well is still yours to make.
+//   - The backup that the old program asked its users for is taken by the upgrade
+//     itself, of the last state before it. An upgrade that fails leaves the
+//     database as it was; the backup is for going back from one that went well.
 //
-//	go run ./examples/switching/bridge -db bridge.db -tokens tokens.json -zone Europe/Berlin
+//     go run ./examples/switching/bridge -db bridge.db -tokens tokens.json -zone Europe/Berlin
+//     migratingsqlite restore bridge.db backups/bridge.db-….snapshot
 package main
 
 import (
@@ -31,6 +35,7 @@ import (
 	"io"
 	"log"
 	"os"
+	"path/filepath"
 	"time"
 	_ "time/tzdata" // a machine need not have the rules of time zones
 
@@ -67,7 +72,8 @@ func run(ctx context.Context, w io.Writer, path, tokens, zone string) error {
 	if err != nil {
 		return err
 	}
-	connector, err := migratingsqlite.NewConnector("file:"+path+"?_pragma=foreign_keys(1)", migratingsqlite.WithSet(set))
+	connector, err := migratingsqlite.NewConnector("file:"+path+"?_pragma=foreign_keys(1)", migratingsqlite.WithSet(set),
+		migratingsqlite.WithBackup(filepath.Join(filepath.Dir(path), "backups")))
 	if err != nil {
 		return err
 	}
