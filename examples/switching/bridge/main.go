@@ -7,23 +7,21 @@
 //
 //   - Versions such as 1.0.0 are taken over: 1.0.0 is version 1, and where the row
 //     names a file (001_add_user_preferences.py), the migration of that name.
-//
 //   - Migrations in Go between those in SQL: utc.go rewrites a big table in
 //     batches, tokens.go moves a file into a table.
-//
 //   - What a migration in Go does outside of the database must be harmless if it
 //     is done twice, or for nothing. So the file is only read by the migration,
 //     and put away when the upgrade has been committed.
-//
 //   - No server waits for a signal, or holds a lock file: the first one to come
 //     upgrades, the others wait for it.
-//
 //   - The backup that the old program asked its users for is taken by the upgrade
 //     itself, of the last state before it. An upgrade that fails leaves the
 //     database as it was; the backup is for going back from one that went well.
 //
-//     go run ./examples/switching/bridge -db bridge.db -tokens tokens.json -zone Europe/Berlin
-//     migratingsqlite restore bridge.db backups/bridge.db-….snapshot
+// To run it, and to go back:
+//
+//	go run ./examples/switching/bridge -db bridge.db -tokens tokens.json -zone Europe/Berlin
+//	migratingsqlite restore bridge.db backups/bridge.db-….snapshot
 package main
 
 import (
