@@ -277,7 +277,7 @@ func (f *finder) check(ctx context.Context, h *adopt.History, l *legacy, assumed
 		}
 	}
 	if l.applied = believed; first != nil {
-		l.refusals = append(l.refusals, refuse(ErrUnknownSchema, "by the history of %s it should be at version %d, but %s; put that right, or say with _migrate_baseline=N which version it is at",
+		l.refusals = append(l.refusals, refuse(ErrUnknownSchema, "by the history of %s it should be at version %d, but %s; put that right, or, if it does no harm, say _migrate_baseline=%[2]d",
 			h, l.newest(), differences(have, first)))
 		return nil
 	}
