@@ -30,7 +30,7 @@ func (r *run) findLegacy(ctx context.Context, b *books, ask asker) (*legacy, err
 	if len(b.known()) > 0 || len(b.others) == 0 || r.config.baseline == baselineNone || len(r.config.sets) != 1 {
 		return nil, nil
 	}
-	f := finder{run: r, set: r.config.sets[0], books: b, ask: ask, ignore: slices.Clone(hosts)}
+	f := finder{run: r, set: r.config.sets[0], books: b, ask: ask, ignore: slices.Clone(adopt.Hosts)}
 	var l *legacy
 	var err error
 	if at := r.config.baselineAt; at > 0 {
