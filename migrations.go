@@ -64,6 +64,7 @@ type Migration struct {
 	upFunc, downFunc MigrateFunc
 	compatible       verdict
 	manner           manner
+	squashed         *squash // nil for most
 }
 
 // manner is how a migration is applied. The scripts of all but the first kind
@@ -351,7 +352,7 @@ func (s *Set) load(c setConfig) (look, error) {
 		}
 	})
 	s.digest = digest(s.migrations)
-	return slices.Max(looks), errors.Join(errs...)
+	return slices.Max(looks), errors.Join(append(errs, s.checkSquash())...)
 }
 
 // inParallel calls f with 0 to n-1, on all processors where there is enough to
@@ -449,10 +450,12 @@ func (s *Set) check(m *Migration, buf *[]byte) (look, error) {
 			_, why = parseThing(d.Args)
 		case d.Word == script.Nolint: // a newer tool may have codes that this program does not know
 			_, why = d.Codes()
-		case !d.Leading && known:
+		case !d.Leading && (known || d.Word == directiveSquashed):
 			why = errors.New("this directive must come before the first statement")
+		case d.Word == directiveSquashed:
+			why = m.squash(d.Args, d.Line, d.Column)
 		case !known:
-			why = fmt.Errorf("unknown directive %s; did you mean %s?", quote(d.Word), near.Word(d.Word, append(keys(directives), directiveUnless, script.Nolint)))
+			why = fmt.Errorf("unknown directive %s; did you mean %s?", quote(d.Word), near.Word(d.Word, append(keys(directives), directiveUnless, directiveSquashed, script.Nolint)))
 		case d.Args != "":
 			why = fmt.Errorf("the directive %s takes nothing after it", d.Word)
 		case m.compatible*says.compatible != 0 && m.compatible != says.compatible:
@@ -635,11 +638,15 @@ func (s *Set) digestAt(version int64) string {
 
 // digest chains d = SHA-256(d ‖ version as 8 bytes, big-endian ‖ checksum ‖ LF),
 // starting from nothing.
-func digest(migrations []Migration) string {
+func digest(migrations []Migration) string { return chain(nil, migrations) }
+
+// chain is a digest that goes on from one.
+func chain(before []byte, migrations []Migration) string {
 	var sum [sha256.Size]byte
+	copy(sum[:], before)
 	var text []byte
 	for i := range migrations {
-		if i > 0 {
+		if i > 0 || before != nil {
 			text = append(text[:0], sum[:]...)
 		}
 		text = binary.BigEndian.AppendUint64(text, uint64(migrations[i].Version))
