@@ -138,11 +138,12 @@ func (f *finder) history(ctx context.Context) (*adopt.History, *adopt.Mapping, e
 // adoptFiles are the migrations as another tool may know them.
 func (s *Set) adoptFiles() []adopt.File {
 	var list []adopt.File
+	in := s.standIn()
 	for i := range s.migrations {
 		m := &s.migrations[i]
-		file := adopt.File{Version: m.Version, Name: m.Name, Path: m.File, Text: m.text(m.File)}
+		file := adopt.File{Version: m.Version, Name: m.Name, Path: m.File, Text: m.text(m.File), Checkpoint: m == in}
 		if f := m.foreign; f != nil {
-			file.ID, file.When, file.Checkpoint = cmp.Or(f.ID.Version, f.ID.Name), f.ID.When, f.Checkpoint
+			file.ID, file.When = cmp.Or(f.ID.Version, f.ID.Name), f.ID.When
 		}
 		if list = append(list, file); m.foreign == nil {
 			continue
