@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -61,7 +62,10 @@ func (t *tool) each(cmd *cobra.Command, args []string, do work) error {
 	if err != nil {
 		return err
 	}
-	if err := t.findSet(cmd.Context(), dsns[0]); err != nil {
+	var broken *databaseError
+	if err := t.findSet(cmd.Context(), dsns...); errors.As(err, &broken) {
+		do = func(context.Context, string) (string, result, error) { return broken.name, nil, broken.err }
+	} else if err != nil {
 		return err
 	}
 	if len(dsns) == 1 && t.fleet.from == "" && t.fleet.report == "" {
