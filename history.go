@@ -224,6 +224,15 @@ func (b *books) known() (sets []string) {
 	return sets
 }
 
+// begun reports whether a run of several transactions was cut off, or has failed:
+// it writes the digest with its last one.
+func (b *books) begun(set *Set) bool {
+	digest, ok := b.digests[set.name]
+	half := b.lease.progress
+	done := slices.ContainsFunc(b.records, func(r record) bool { return r.set == half.set && r.version == half.version && r.current() })
+	return ok && digest == "" || half.set == set.name && !done
+}
+
 // booksQueries read everything that a plan is made of. The last ones fail in a
 // database that has no such table.
 var booksQueries = []string{

@@ -35,6 +35,9 @@ func (t *tool) findSet(ctx context.Context, dsns ...string) error {
 		return nil
 	}
 	name := cmp.Or(t.set, defaultSet)
+	if t.anySet {
+		return t.loadNone()
+	}
 	if err := t.load(name); err != nil || t.set != "" {
 		return err
 	}
@@ -100,6 +103,14 @@ func (t *tool) load(name string) error {
 	}
 	t.opts = []migratingsqlite.Option{migratingsqlite.WithSet(set)}
 	return nil
+}
+
+// loadNone is load for a command that does not look at the migrations, and works
+// without the folder.
+func (t *tool) loadNone() error {
+	set, err := migratingsqlite.Load(defaultSet, nil, migratingsqlite.Func(1, "none", func(context.Context, migratingsqlite.Tx) error { return nil }, nil))
+	t.opts = []migratingsqlite.Option{migratingsqlite.WithSet(set)}
+	return err
 }
 
 // folder returns the folder with the migrations.

@@ -1,6 +1,7 @@
 package migratecli
 
 import (
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -17,10 +18,18 @@ var update = flag.Bool("update", false, "write the commands into docs/cli.md")
 
 // results is what each command writes with --json.
 var results = map[string]any{
-	"plan":   plan{},
-	"status": status{},
-	"up":     upgrade{},
-	"verify": verification{},
+	"adopt":    takeover{},
+	"baseline": takeover{},
+	"down":     downgrade{},
+	"new":      written{},
+	"history":  history{},
+	"plan":     plan{},
+	"repair":   repair{},
+	"status":   status{},
+	"unlock":   unlocked{},
+	"up":       upgrade{},
+	"validate": validation{},
+	"verify":   verification{},
 }
 
 // TestManual keeps docs/cli.md true: its part about the commands is made of the
@@ -107,6 +116,8 @@ func shape(t reflect.Type, indent string) string {
 	switch {
 	case t == reflect.TypeFor[time.Time]():
 		return "time as in RFC 3339"
+	case t == reflect.TypeFor[json.RawMessage]():
+		return "object"
 	case t.Kind() == reflect.Pointer:
 		return shape(t.Elem(), indent)
 	case t.Kind() == reflect.Slice:

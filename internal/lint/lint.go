@@ -21,12 +21,13 @@ import (
 type Finding struct {
 	Code     string   `json:"code"`
 	Severity Severity `json:"severity"`
-	Version  int64    `json:"version,omitempty"` // of the migration; 0 for a repeatable one, and where it is about none
+	Version  int64    `json:"version,omitempty"`  // of the migration; 0 for a repeatable one, and where it is about none
+	Database string   `json:"database,omitempty"` // that it is about
 	File     string   `json:"file,omitempty"`
 	Line     int      `json:"line,omitempty"` // line and column count from 1, the column in bytes
 	Column   int      `json:"column,omitempty"`
 	Message  string   `json:"message"`
-	Cure     string   `json:"cure"`
+	Cure     string   `json:"cure,omitempty"` // "" where the message has it
 }
 
 // A Set is migrations in the order in which they are applied.

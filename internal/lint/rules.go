@@ -17,7 +17,7 @@ type Rule struct {
 	Severity Severity `json:"severity"`
 	What     string   `json:"what"` // a short noun phrase
 	Why      string   `json:"why"`
-	Cure     string   `json:"cure"`
+	Cure     string   `json:"cure"` // "" where each message has its own
 }
 
 // RuleFor returns the rule with a code, nil if there is none.
@@ -41,7 +41,7 @@ func Codes() (list []string) {
 // database, MS3 older programs, MS4 rows, MS5 statements that do something else
 // than they say, MS6 the structure as it comes out.
 var Rules = []Rule{
-	{"MS101", Error, "a set that the driver refuses", "What is wrong with the files is said by sql.Open, and no database is upgraded: duplicate versions, names that are none, scripts that cannot be split or cannot do in a transaction what they say.", "The message says what to do."},
+	{"MS101", Error, "a set that the driver refuses", "What is wrong with the files is said by sql.Open, and no database is upgraded: duplicate versions, names that are none, scripts that cannot be split or cannot do in a transaction what they say.", ""},
 	{"MS102", Warning, "a gap in the versions", "A file was forgotten, or is still on another branch: when it comes later it is out of order where newer ones have been applied.", "Add the file that is missing, or number the migrations without a gap."},
 	{"MS103", Warning, "timestamps and sequence numbers in one folder", "The next sequence number is below every timestamp, and so it would be out of order everywhere.", "Use one manner of numbers; `new` goes on with that of the newest migration."},
 	{"MS104", Error, "names that differ only in case", "On Windows and macOS they are one file, and one of the two is lost in a checkout.", "Rename one of them."},
@@ -52,7 +52,7 @@ var Rules = []Rule{
 	{"MS201", Error, "a migration that was changed after it was applied", "The database has what the old text did, new databases have what the new one does, and the driver refuses to open it.", "Put the old text back and write a new migration; `repair` accepts an edit that changes nothing."},
 	{"MS202", Error, "a migration that the database has and the folder lacks", "The file was deleted or renamed to another version, or the database belongs to another branch.", "Put the file back."},
 	{"MS203", Error, "a migration that comes too late", "The database has newer ones. The driver refuses to apply it behind them.", "Give it a version above those that were applied, or open with `_migrate_out_of_order=true`."},
-	{"MS204", Error, "a database that would be refused", "An open would fail, with this error.", "The message says what to do."},
+	{"MS204", Error, "a database that would be refused", "An open would fail, with this error.", ""},
 	{"MS205", Warning, "an index on a huge table", "Other writers wait while it is built.", "Make it at a quiet time; a partial index (WHERE …) is smaller."},
 	{"MS206", Warning, "all rows of a large table in one statement", "Other writers wait until the upgrade is committed, and the write-ahead log grows by the whole table.", "Put it into a migration of its own with `-- migratingsqlite: batch` and a LIMIT."},
 
