@@ -77,10 +77,7 @@ func (t *tool) each(cmd *cobra.Command, args []string, do work) error {
 func (t *tool) one(cmd *cobra.Command, dsn string, do work) error {
 	name, r, err := do(cmd.Context(), dsn)
 	if err != nil {
-		if t.json {
-			writeJSON(cmd.OutOrStdout(), failure{name, err.Error()})
-		}
-		return err
+		return t.fail(cmd, name, err)
 	}
 	if t.json {
 		err = writeJSON(cmd.OutOrStdout(), r)
@@ -96,6 +93,14 @@ func (t *tool) one(cmd *cobra.Command, dsn string, do work) error {
 		return &exitError{r.code(), nil}
 	}
 	return nil
+}
+
+// fail says what has failed as JSON, too.
+func (t *tool) fail(cmd *cobra.Command, name string, err error) error {
+	if t.json {
+		writeJSON(cmd.OutOrStdout(), failure{name, err.Error()})
+	}
+	return err
 }
 
 func writing(err error) error { return fmt.Errorf("writing the results: %w", err) }
