@@ -13,7 +13,11 @@ import (
 // away from whoever had it, who may only have stalled.
 func (r *run) ownBooks(ctx context.Context) error {
 	own := run{config: r.config, conn: r.conn, wait: r.wait, tel: r.tel, plan: &plan{sets: r.plan.sets[:1], lease: r.plan.lease}}
-	if err := own.applySet(&own.plan.sets[0]); err != nil {
+	err := own.plan.read()
+	if err == nil {
+		err = own.applySet(&own.plan.sets[0])
+	}
+	if err != nil {
 		return err
 	}
 	return own.writeBooks(ctx)

@@ -34,6 +34,7 @@ type setPlan struct {
 	pending    []Migration // to be applied, in this order
 	repeatable []Migration // unchanged; a versioned one in pending may drop what they create
 	newer      []record    // current ones that the set does not know
+	stands     bool        // its first migration stands for others, which the database has
 	digest     string      // of the state after the run
 	refresh    bool        // the recorded digest is out of date
 }
@@ -237,7 +238,8 @@ func is(names []string, one, several string) string {
 func planSet(c *config, b *books, set *Set) (s setPlan, refusals []error) {
 	s = setPlan{set: set, target: set.upTo(c.to)}
 	current := map[key]record{}
-	var missing []string
+	in := set.standIn()
+	var older []Migration // that it may stand for
 	for _, r := range b.records {
 		if r.set != set.name {
 			continue
@@ -248,8 +250,19 @@ func planSet(c *config, b *books, set *Set) (s setPlan, refusals []error) {
 		}
 		current[keyOf(r.version, r.name)] = r
 		s.version = max(s.version, r.version)
+		if in != nil && r.version > 0 && r.version <= in.Version {
+			older = append(older, Migration{Version: r.version, Checksum: r.checksum})
+		}
+	}
+	var squashed error
+	if s.stands, squashed = set.stands(older, s.version); squashed != nil {
+		refusals = append(refusals, squashed)
+	}
+	var missing []string
+	for _, r := range s.records {
 		switch {
-		case r.version == 0 || set.has(r.version):
+		case !r.current() || r.version == 0 || set.has(r.version):
+		case (s.stands || squashed != nil) && r.version < in.Version:
 		case r.version > set.newest():
 			s.newer = append(s.newer, r)
 		default:
@@ -285,6 +298,11 @@ func planSet(c *config, b *books, set *Set) (s setPlan, refusals []error) {
 		}
 		r, ok := current[keyOf(m.Version, m.Name)]
 		switch {
+		case m.Version > 0 && in != nil && m.Version == in.Version && (s.stands || squashed != nil):
+			if !ok && s.stands {
+				s.baseline = append(s.baseline, m)
+				s.legacy = cmp.Or(s.legacy, "the migrations that it stands for")
+			}
 		case ok && r.checksum == m.Checksum:
 			if m.Version == 0 {
 				s.repeatable = append(s.repeatable, m)

@@ -672,7 +672,7 @@ func (r *run) writeBooks(ctx context.Context) error {
 			return err
 		}
 	}
-	if r.plan.lease.token == "" {
+	if l := r.plan.lease; l.token == "" && l.progress == (progress{}) {
 		return nil
 	}
 	// Whoever had the lease may only have stalled.

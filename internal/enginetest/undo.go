@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/migratingsqlite/migratingsqlite"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
 var undoScenarios = []scenario{
@@ -27,11 +28,14 @@ var undoScenarios = []scenario{
 	{"GoingBackKeepsForeignKeys", goingBackKeepsForeignKeys},
 	{"GoingBackIsTraced", goingBackIsTraced},
 	{"OthersAreInTheWayOfGoingBack", othersAreInTheWay},
+	{"GoingBackIsInterrupted", goingBackIsInterrupted},
+	{"GoingBackInAFileOfAnother", goingBackInAFileOfAnother},
 	{"ReadingWithoutAHistory", readingWithoutAHistory},
 	{"TheWholeHistory", wholeHistory},
 	{"Recording", recording},
 	{"Repairing", repairing},
 	{"Unlocking", unlocking},
+	{"UnlockingWhoIsAtWork", unlockingWhoIsAtWork},
 }
 
 // stairs are three versions with a way back each, and rows that show what was
@@ -584,6 +588,56 @@ func othersAreInTheWay(w *world) {
 	wantError(w, err, context.Canceled)
 }
 
+func goingBackIsInterrupted(w *world) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	set := load(w, "app", files(stairs[:8]...), migratingsqlite.Func(3, "go", func(context.Context, migratingsqlite.Tx) error { return nil },
+		func(ctx context.Context, tx migratingsqlite.Tx) error {
+			if _, err := tx.ExecContext(ctx, "DELETE FROM users"); err != nil {
+				return err
+			}
+			cancel()
+			<-ctx.Done()
+			_, err := tx.ExecContext(ctx, "DELETE FROM users")
+			return err
+		}))
+	must(w, w.up(set))
+	m := w.migrator(set, "")
+	p, err := m.PlanDown(ctx, 1)
+	must(w, err)
+	w.unchanged(func() {
+		_, err = m.Down(ctx, p)
+		wantError(w, err, context.Canceled, w.Namespace, "the database is unchanged, at version 3")
+	})
+	w.isAt(set)
+}
+
+func goingBackInAFileOfAnother(w *world) {
+	ctx := context.Background()
+	set := app(w, stairs...)
+	must(w, w.up(set))
+	w.change("DROP TABLE migratingsqlite_lease") // it gets it back
+	want(w, len(w.down(set, 2)), 1)
+	w.isAt(app(w, stairs[:8]...))
+	if w.has(ApplicationID) {
+		m := w.migrator(set, "_migrate_app_id=0x1234")
+		w.change("PRAGMA application_id = 77")
+		w.unchanged(func() {
+			_, err := m.PlanDown(ctx, 1)
+			wantError(w, err, migratingsqlite.ErrUnknownSchema, "belongs to another application")
+			_, err = m.Repair(ctx)
+			wantError(w, err, migratingsqlite.ErrUnknownSchema)
+		})
+	}
+	w.change("UPDATE migratingsqlite_history SET version = 'x' WHERE version = 2")
+	w.unchanged(func() {
+		_, err := w.migrator(set, "").PlanDown(ctx, 1)
+		wantError(w, err, migratingsqlite.ErrUnknownSchema, "migratingsqlite_history is not as this driver writes it")
+		_, err = w.migrator(set, "").History(ctx)
+		wantError(w, err, migratingsqlite.ErrUnknownSchema, "migratingsqlite_history is not as this driver writes it")
+	})
+}
+
 func readingWithoutAHistory(w *world) {
 	ctx := context.Background()
 	set := app(w, stairs...)
@@ -799,4 +853,41 @@ func unlocking(w *world) {
 	l, err = m.Lease(ctx)
 	must(w, err)
 	want(w, l == nil, true)
+}
+
+// atEnd calls f when a span with a name has ended, where it ends.
+type atEnd struct {
+	sdktrace.SpanProcessor
+	name string
+	f    func()
+}
+
+func (a atEnd) OnEnd(s sdktrace.ReadOnlySpan) {
+	if s.Name() == a.name {
+		a.f()
+	}
+}
+
+// Whoever loses his lease between two transactions writes no more under it. He
+// finds out, takes it again and goes on.
+func unlockingWhoIsAtWork(w *world) {
+	ctx := context.Background()
+	set := app(w, "0001_people.sql", people, "0002_lower.sql", lowerInBatches, "0003_more.sql", "UPDATE people SET touched = touched + 1")
+	m := w.migrator(set, "")
+	s := w.recordSpans()
+	unlocked := 0
+	s.provider.RegisterSpanProcessor(atEnd{s.recorder, "migration 0002_lower", func() {
+		l, err := m.Lease(ctx)
+		must(w, err)
+		if l == nil || l.Expired || !strings.Contains(l.Owner, "process") {
+			w.Error(l)
+		}
+		must(w, m.Unlock(ctx, l))
+		unlocked++
+	}})
+	must(w, w.up(set))
+	want(w, unlocked, 1)
+	want(w, w.rows("SELECT count(*), min(touched), max(touched) FROM people"), []string{"2000|2|2"})
+	want(w, w.history(), []string{"app|1|people|applied", "app|2|lower|applied", "app|3|more|applied"})
+	w.isUpToDate(set)
 }

@@ -241,13 +241,20 @@ func run(ctx context.Context, b *sqlite.Backup) error {
 		more, err := b.Step(1024)
 		if err != nil {
 			b.Finish()
-			return err
+			return copyError{err}
 		}
 		if !more {
 			return b.Finish()
 		}
 	}
 }
+
+// copyError is an error of a copy's file, whose text the driver asks of the other
+// database, which has none.
+type copyError struct{ error }
+
+func (e copyError) Error() string { return strings.Replace(e.error.Error(), ": not an error", "", 1) }
+func (e copyError) Unwrap() error { return e.error }
 
 // vacuumInto copies what is in a database. Rowids stay as they are.
 func vacuumInto(ctx context.Context, conn *sql.Conn, p *partial) error {
