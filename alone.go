@@ -26,11 +26,7 @@ func (r *run) ownBooks(ctx context.Context) error {
 // mayWrite refuses where the program is not to write.
 func (m *Migrator) mayWrite() error {
 	if m.config.mode == modeCheck {
-		why := "_migrate=check forbids to write"
-		if m.config.readOnly {
-			why = "the DSN opens it for reading only"
-		}
-		return m.explain(fmt.Errorf("%s; nothing was done", why))
+		return m.explain(fmt.Errorf("%s; nothing was done", m.config.whyCheck()))
 	}
 	return nil
 }

@@ -415,7 +415,8 @@ func (c *Connector) land(f *flight, conn driver.Conn, err error) {
 	if err != nil {
 		f.err = c.explain(err)
 		var m *MigrationError
-		if errors.As(err, &m) {
+		var b *backupError
+		if errors.As(err, &m) || errors.As(err, &b) {
 			c.failure = f.err
 			c.pause = min(max(2*c.pause, firstRetryPause), maxRetryPause)
 			c.until = time.Now().Add(c.pause)
@@ -495,6 +496,11 @@ func (c *Connector) bringBehind(ctx context.Context, conn driver.Conn, w *waiter
 	p := place{conn: conn}
 	if !c.inMemory(ctx, conn) {
 		p.another = func(ctx context.Context) (driver.Conn, error) { return c.connectGate(ctx) }
+		if p.source = c.gate; !c.wrapped {
+			if p.source, err = c.config.source(); err != nil {
+				return false, err
+			}
+		}
 	}
 	_, wrote, err = c.config.upgrade(ctx, p, w, &c.goal)
 	return wrote, err

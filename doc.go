@@ -75,6 +75,13 @@
 //	UPDATE notes SET title = trim(title)
 //	WHERE id IN (SELECT id FROM notes WHERE title <> trim(title) LIMIT 1000)
 //
+// The command migratingsqlite validate looks for mistakes, and
+//
+//	-- migratingsqlite: nolint MS301
+//
+// says which of its findings are not wanted: before the first statement in the
+// whole script, elsewhere in the statement behind it or in its line.
+//
 // # Other tools' folders
 //
 // The folders of goose, golang-migrate, dbmate, sql-migrate, Flyway, Atlas, sqlx,

@@ -30,14 +30,12 @@ func (r *run) findLegacy(ctx context.Context, b *books, ask asker) (*legacy, err
 	if len(b.known()) > 0 || len(b.others) == 0 || r.config.baseline == baselineNone || len(r.config.sets) != 1 {
 		return nil, nil
 	}
-	f := finder{run: r, set: r.config.sets[0], books: b, ask: ask, ignore: slices.Clone(hosts)}
+	f := finder{run: r, set: r.config.sets[0], books: b, ask: ask, ignore: slices.Clone(adopt.Hosts)}
 	var l *legacy
 	var err error
 	if at := r.config.baselineAt; at > 0 {
-		_, _, err = f.history(ctx) // to leave out the tool's tables; it need not count otherwise
-		if err = ctx.Err(); err == nil {
-			b.doubt, err = f.doubt(ctx, func(m *Migration) bool { return m.Version <= at })
-		}
+		_, _, _ = f.history(ctx) // for the tools' tables, which are left out; what is in them does not count
+		b.doubt, err = f.doubt(ctx, upTo(at))
 	} else {
 		l, err = f.find(ctx)
 	}
@@ -103,18 +101,25 @@ func (f *finder) history(ctx context.Context) (*adopt.History, *adopt.Mapping, e
 	if err != nil {
 		return nil, nil, err
 	}
-	candidates, err := adopt.Recognise(answers, f.run.config.adoptTable)
-	if err != nil {
-		return nil, nil, err
-	}
-	unread, whose := adopt.Unread(answers)
-	f.ignore = append(f.ignore, unread...)
-	f.hint = strings.Join(slices.DeleteFunc([]string{adopt.Hint(answers), whose}, func(s string) bool { return s == "" }), "; ")
-	var histories []*adopt.History
+	candidates, err := adopt.Recognise(answers, "")
 	for _, c := range candidates {
 		if c.Table != "" {
 			f.ignore = append(append(f.ignore, c.Table), c.Companions...)
 		}
+	}
+	unread, whose := adopt.Unread(answers)
+	f.ignore = append(f.ignore, unread...)
+	if table := f.run.config.adoptTable; table != "" && err == nil {
+		f.ignore = append(f.ignore, table)
+		candidates, err = adopt.Recognise(answers, table)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	f.hint = strings.Join(slices.DeleteFunc([]string{adopt.Hint(answers), whose}, func(s string) bool { return s == "" }), "; ")
+	var histories []*adopt.History
+	for _, c := range candidates {
+		f.ignore = append(f.ignore, c.Companions...)
 		answers := []engine.Answer{}
 		if queries := c.Queries(); len(queries) > 0 {
 			if answers, err = f.ask(ctx, queries...); err != nil {
@@ -133,11 +138,12 @@ func (f *finder) history(ctx context.Context) (*adopt.History, *adopt.Mapping, e
 // adoptFiles are the migrations as another tool may know them.
 func (s *Set) adoptFiles() []adopt.File {
 	var list []adopt.File
+	in := s.standIn()
 	for i := range s.migrations {
 		m := &s.migrations[i]
-		file := adopt.File{Version: m.Version, Name: m.Name, Path: m.File, Text: m.text(m.File)}
+		file := adopt.File{Version: m.Version, Name: m.Name, Path: m.File, Text: m.text(m.File), Checkpoint: m == in}
 		if f := m.foreign; f != nil {
-			file.ID, file.When, file.Checkpoint = cmp.Or(f.ID.Version, f.ID.Name), f.ID.When, f.Checkpoint
+			file.ID, file.When = cmp.Or(f.ID.Version, f.ID.Name), f.ID.When
 		}
 		if list = append(list, file); m.foreign == nil {
 			continue
@@ -157,6 +163,19 @@ func (m *Migration) text(path string) func() ([]byte, error) {
 	return func() ([]byte, error) { return fs.ReadFile(m.fsys, path) }
 }
 
+// newestName is what the tool whose folder it is calls the newest version.
+func (s *Set) newestName() string {
+	for i := range slices.Backward(s.migrations) {
+		if m := &s.migrations[i]; m.Version > 0 {
+			if m.foreign != nil && m.foreign.ID.Version != "" {
+				return m.foreign.ID.Version
+			}
+			break
+		}
+	}
+	return fmt.Sprint(s.newest())
+}
+
 // adopted takes over a history. What the tool did not record itself must be seen
 // in the structure.
 func (f *finder) adopted(ctx context.Context, h *adopt.History, m *adopt.Mapping) (*legacy, error) {
@@ -167,7 +186,7 @@ func (f *finder) adopted(ctx context.Context, h *adopt.History, m *adopt.Mapping
 	for _, p := range m.Changed {
 		l.refusals = append(l.refusals, refuse(ErrChanged, "%s, by the history of %s", p.Text, h))
 	}
-	newest := f.set.newest()
+	newer := false // and the structure may be any
 	for _, e := range m.Unknown {
 		what := e.ID
 		if !strings.Contains(e.ID, e.Name) {
@@ -179,8 +198,9 @@ func (f *finder) adopted(ctx context.Context, h *adopt.History, m *adopt.Mapping
 		}
 		switch {
 		case e.Newer && f.run.config.newer == newerAllow:
+			newer = true
 		case e.Newer:
-			l.refusals = append(l.refusals, refuse(ErrSchemaNewer, "the history of %s has %s, and this program knows versions up to %d; start a newer program%s", h, quote(what), newest, otherwise))
+			l.refusals = append(l.refusals, refuse(ErrSchemaNewer, "the history of %s has %s, and this program knows versions up to %s; start a newer program%s", h, quote(what), f.set.newestName(), otherwise))
 		default:
 			l.refusals = append(l.refusals, refuse(ErrMissing, "the history of %s has %s, which is not among the program's migrations; put the file back as it was", h, quote(what)))
 		}
@@ -196,7 +216,7 @@ func (f *finder) adopted(ctx context.Context, h *adopt.History, m *adopt.Mapping
 		skipped[v] = true
 	}
 	switch {
-	case len(l.refusals) > 0:
+	case len(l.refusals) > 0 || newer:
 		return l, nil
 	case len(assumed)+len(skipped) > 0:
 		return l, f.check(ctx, h, l, assumed, skipped)
@@ -268,7 +288,7 @@ func (f *finder) check(ctx context.Context, h *adopt.History, l *legacy, assumed
 		}
 	}
 	if l.applied = believed; first != nil {
-		l.refusals = append(l.refusals, refuse(ErrUnknownSchema, "by the history of %s it should be at version %d, but %s; put that right, or say with _migrate_baseline=N which version it is at",
+		l.refusals = append(l.refusals, refuse(ErrUnknownSchema, "by the history of %s it should be at version %d, but %s; put that right, or, if it does no harm, say _migrate_baseline=%[2]d",
 			h, l.newest(), differences(have, first)))
 		return nil
 	}
@@ -348,7 +368,7 @@ func (f *finder) byStructure(ctx context.Context, unrecorded bool) (*legacy, err
 		if joinNames(steps[i].names, f.ignore) != mine {
 			continue
 		}
-		at, err := r.schemaAt(ctx, i, f.ignore)
+		at, err := r.schemaOf(ctx, upTo(steps[i].version), f.ignore)
 		if err != nil {
 			return nil, err
 		}
@@ -509,7 +529,7 @@ func (f *finder) nearest(ctx context.Context, r *replay, steps []replayed, have 
 	best, distance := -1, 0
 	var want *schema.Schema
 	for _, i := range order[:min(3, len(order))] {
-		at, err := r.schemaAt(ctx, i, f.ignore)
+		at, err := r.schemaOf(ctx, upTo(steps[i].version), f.ignore)
 		if err != nil {
 			return nil, err
 		}

@@ -127,6 +127,9 @@ type Result struct {
 	Applied  []Applied     // in this order; empty if there was nothing to do
 	Undone   []Applied     // by [Migrator.Down], in this order
 	LockWait time.Duration // how long it waited for other connections
+	// Backup is the path of the snapshot of what was there before, by [WithBackup];
+	// "" if none was taken.
+	Backup string
 }
 
 // Applied is a migration that was applied, or undone: File is that of its down
@@ -192,6 +195,8 @@ func (s *setPlan) status() SetStatus {
 		switch {
 		case !ok:
 			state = "pending"
+		case s.stands && m.Version == s.set.standIn().Version:
+			// What it stands for is there.
 		case r.current() && r.checksum != m.Checksum && m.Version > 0:
 			state = "changed"
 		case r.current() && r.checksum != m.Checksum && len(s.newer) > 0:
@@ -206,7 +211,7 @@ func (s *setPlan) status() SetStatus {
 			continue
 		}
 		state := r.status
-		if r.current() && r.version > 0 {
+		if r.current() && r.version > 0 && !(s.stands && r.version < s.set.standIn().Version) {
 			if state = "missing"; r.version > s.set.newest() {
 				state = "newer"
 			}
@@ -224,7 +229,7 @@ func (m *Migrator) Up(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	result := &Result{LockWait: report.LockWait}
+	result := &Result{LockWait: report.LockWait, Backup: report.Backup}
 	for _, d := range report.Done {
 		if d.set != ownSet && d.status == statusApplied {
 			result.Applied = append(result.Applied, Applied{
@@ -324,6 +329,9 @@ func (m *Migrator) with(ctx context.Context, c driver.Connector, w *waiter, f fu
 	p := place{conn: conn}
 	if !m.config.inMemory {
 		p.another = c.Connect
+		if p.source, err = m.config.source(); err != nil {
+			return err
+		}
 	}
 	return f(p)
 }

@@ -15,6 +15,7 @@ type plan struct {
 	known     []string // the sets that it has a history of
 	traced    bool     // a failed attempt was recorded in it
 	committed bool     // a part of it was
+	begun     bool     // an earlier run has done a part of it
 	lease     leaseRow
 	refusal   error
 	forbidden error // the part of it that is about any writing, not only upgrades
@@ -33,6 +34,7 @@ type setPlan struct {
 	pending    []Migration // to be applied, in this order
 	repeatable []Migration // unchanged; a versioned one in pending may drop what they create
 	newer      []record    // current ones that the set does not know
+	stands     bool        // its first migration stands for others, which the database has
 	digest     string      // of the state after the run
 	refresh    bool        // the recorded digest is out of date
 }
@@ -49,6 +51,9 @@ func (p *plan) must() bool {
 func (p *plan) may() bool {
 	return p.must() || slices.ContainsFunc(p.sets, func(s setPlan) bool { return s.refresh })
 }
+
+// last is the part of the last set, which stands for all where one number must do.
+func (p *plan) last() *setPlan { return &p.sets[len(p.sets)-1] }
 
 // pending counts the migrations to apply, without the driver's own.
 func (p *plan) pending() (n int) {
@@ -140,7 +145,11 @@ func newPlan(c *config, b *books) *plan {
 	switch {
 	case p.known != nil || p.empty || c.baseline == baselineNone || c.baselineAt > 0:
 	case b.legacy == nil:
-		refusals = append(refusals, unknownSchema(c, b, "", ""))
+		why, cure := "", ""
+		if len(c.sets) > 1 {
+			why, cure = ", and with several sets none of another tool is looked for", "open it once with the set alone whose tables they are (_migrate_set)"
+		}
+		refusals = append(refusals, unknownSchema(c, b, why, cure))
 	default:
 		refusals = append(refusals, b.legacy.refusals...)
 	}
@@ -152,6 +161,7 @@ func newPlan(c *config, b *books) *plan {
 	p.sets, refusals = append(p.sets, s), append(refusals, err...)
 	p.forbidden = join(append(forbidden, err...))
 	for _, set := range c.sets {
+		p.begun = p.begun || b.begun(set)
 		s, err := planSet(c, b, set)
 		if len(c.sets) > 1 {
 			for i := range err {
@@ -228,7 +238,8 @@ func is(names []string, one, several string) string {
 func planSet(c *config, b *books, set *Set) (s setPlan, refusals []error) {
 	s = setPlan{set: set, target: set.upTo(c.to)}
 	current := map[key]record{}
-	var missing []string
+	in := set.standIn()
+	var older []Migration // that it may stand for
 	for _, r := range b.records {
 		if r.set != set.name {
 			continue
@@ -239,8 +250,19 @@ func planSet(c *config, b *books, set *Set) (s setPlan, refusals []error) {
 		}
 		current[keyOf(r.version, r.name)] = r
 		s.version = max(s.version, r.version)
+		if in != nil && r.version > 0 && r.version <= in.Version {
+			older = append(older, Migration{Version: r.version, Checksum: r.checksum})
+		}
+	}
+	var squashed error
+	if s.stands, squashed = set.stands(older, s.version); squashed != nil {
+		refusals = append(refusals, squashed)
+	}
+	var missing []string
+	for _, r := range s.records {
 		switch {
-		case r.version == 0 || set.has(r.version):
+		case !r.current() || r.version == 0 || set.has(r.version):
+		case (s.stands || squashed != nil) && r.version < in.Version:
 		case r.version > set.newest():
 			s.newer = append(s.newer, r)
 		default:
@@ -276,6 +298,11 @@ func planSet(c *config, b *books, set *Set) (s setPlan, refusals []error) {
 		}
 		r, ok := current[keyOf(m.Version, m.Name)]
 		switch {
+		case m.Version > 0 && in != nil && m.Version == in.Version && (s.stands || squashed != nil):
+			if !ok && s.stands {
+				s.baseline = append(s.baseline, m)
+				s.legacy = cmp.Or(s.legacy, "the migrations that it stands for")
+			}
 		case ok && r.checksum == m.Checksum:
 			if m.Version == 0 {
 				s.repeatable = append(s.repeatable, m)

@@ -39,6 +39,7 @@ type run struct {
 type report struct {
 	Done     []done // in the order in which it was done
 	LockWait time.Duration
+	Backup   string // the path of the snapshot of what was there before, "" if there is none
 }
 
 // applied counts the migrations, without the driver's own.
@@ -106,6 +107,9 @@ func (r *run) explain(ctx context.Context, err error) error {
 		set = m.Set
 	}
 	state := r.plan.state(set)
+	if r.report.Backup != "" && (r.plan.committed || r.plan.begun) {
+		state += "; what it was before is in " + r.report.Backup
+	}
 	if r.sent {
 		state = "an answer was lost, so it is open whether it was done: plan again to see"
 	}
@@ -210,7 +214,7 @@ func (r *run) write(ctx context.Context) error {
 		case !r.plan.may():
 			return errSuperseded
 		case r.config.mode == modeCheck:
-			return r.pendingError("_migrate=check forbids to apply that")
+			return r.pendingError(r.config.whyCheck())
 		}
 		if !r.keptAwayBy(&r.plan.lease) {
 			err := r.writeNow(ctx)
@@ -277,6 +281,14 @@ func (r *run) writeNow(ctx context.Context) error {
 		return r.pendingError(readOnlyText(err))
 	}
 	return err
+}
+
+// whyCheck is why nothing may be written.
+func (c *config) whyCheck() string {
+	if c.readOnly {
+		return "the DSN opens it for reading only"
+	}
+	return "_migrate=check forbids to write"
 }
 
 func (r *run) pendingError(why string) error {
@@ -378,6 +390,9 @@ func (r *run) transact(ctx context.Context) error {
 		r.tel.plan(r.plan)
 	}
 	if err := r.plan.read(); err != nil {
+		return err
+	}
+	if err := r.backUpPlan(ctx); err != nil {
 		return err
 	}
 	checkKeys := r.plan.mayBreakKeys()

@@ -170,9 +170,9 @@ A database is a file (app.db), a DSN as the driver takes it
 		group    string
 		commands []*cobra.Command
 	}{
-		{groupLook, []*cobra.Command{t.status(), t.plan(), t.history()}},
+		{groupLook, []*cobra.Command{t.status(), t.plan(), t.history(), t.verify()}},
 		{groupChange, []*cobra.Command{t.up(), t.down()}},
-		{groupWrite, []*cobra.Command{}},
+		{groupWrite, []*cobra.Command{t.newMigration(), t.validate()}},
 		{groupRescue, []*cobra.Command{t.baseline(), t.adopt(), t.repair(), t.unlock()}},
 	} {
 		for _, cmd := range c.commands {

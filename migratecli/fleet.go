@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -61,7 +62,10 @@ func (t *tool) each(cmd *cobra.Command, args []string, do work) error {
 	if err != nil {
 		return err
 	}
-	if err := t.findSet(cmd.Context(), dsns[0]); err != nil {
+	var broken *databaseError
+	if err := t.findSet(cmd.Context(), dsns...); errors.As(err, &broken) {
+		do = func(context.Context, string) (string, result, error) { return broken.name, nil, broken.err }
+	} else if err != nil {
 		return err
 	}
 	if len(dsns) == 1 && t.fleet.from == "" && t.fleet.report == "" {
@@ -308,11 +312,19 @@ func (t *tool) many(cmd *cobra.Command, dsns []string, do work) error {
 	return nil
 }
 
-// name is what a DSN that was not opened is called: without its parameters,
-// which may hold a token.
+// name is what a DSN that was not opened is called: without its parameters and
+// without a user, which may hold secrets.
 func (t *tool) name(dsn string) string {
 	name, _, _ := strings.Cut(dsn, "?")
-	return name
+	at := strings.LastIndexByte(name, '@')
+	colon := strings.IndexByte(name, ':')
+	if colon < 0 || at < colon {
+		return name
+	}
+	if scheme, _, ok := strings.Cut(name, "://"); ok {
+		return scheme + "://…" + name[at:]
+	}
+	return "…" + name[at:]
 }
 
 // summary shows the groups, the largest first, and names the odd ones out.

@@ -21,12 +21,15 @@ var results = map[string]any{
 	"adopt":    takeover{},
 	"baseline": takeover{},
 	"down":     downgrade{},
+	"new":      written{},
 	"history":  history{},
-	"repair":   repair{},
-	"unlock":   unlocked{},
 	"plan":     plan{},
+	"repair":   repair{},
 	"status":   status{},
+	"unlock":   unlocked{},
 	"up":       upgrade{},
+	"validate": validation{},
+	"verify":   verification{},
 }
 
 // TestManual keeps docs/cli.md true: its part about the commands is made of the

@@ -28,7 +28,8 @@ type setPlan struct {
 	Set      string `json:"set"`
 	Version  int64  `json:"version"`
 	Target   int64  `json:"target"`
-	Baseline int    `json:"baseline"`
+	Baseline int    `json:"baseline"`          // recorded as being there already
+	Because  string `json:"because,omitempty"` // what says so, and what speaks against it
 	Pending  []step `json:"pending"`
 }
 
@@ -96,7 +97,7 @@ func (t *tool) planOf(more ...migratingsqlite.Option) work {
 			r.Refused = p.Err.Error()
 		}
 		for i, s := range p.Sets {
-			sp := setPlan{Set: s.Set, Version: s.Version, Target: s.Target, Baseline: len(s.Baseline), Pending: []step{}}
+			sp := setPlan{Set: s.Set, Version: s.Version, Target: s.Target, Baseline: len(s.Baseline), Because: s.Because, Pending: []step{}}
 			if len(s.Pending) > 0 {
 				set := m.Sets()[i]
 				mu.Lock()
@@ -261,6 +262,9 @@ func (r *plan) text(p *printer) {
 		p.printf("from version %d to %d: %s\n", s.Version, s.Target, p.paint(open, count(len(s.Pending), "migration")))
 		if s.Baseline > 0 {
 			p.printf("\n  %s recorded as being there already, and not run\n", count(s.Baseline, "migration"))
+			if s.Because != "" {
+				p.printf("  %s\n", p.paint(faint, s.Because))
+			}
 		}
 		for _, st := range s.Pending {
 			st.text(p)

@@ -44,18 +44,24 @@ func replay(ctx context.Context, set *migratingsqlite.Set, look func(m migrating
 
 // upTo upgrades a temporary database, which need not outlive a crash.
 func upTo(ctx context.Context, path string, set *migratingsqlite.Set, version int64) error {
-	opts := []migratingsqlite.Option{migratingsqlite.WithSet(set), migratingsqlite.WithTrace("off"),
-		migratingsqlite.WithLogger(slog.New(slog.DiscardHandler))}
+	var opts []migratingsqlite.Option
 	if version > 0 {
 		opts = append(opts, migratingsqlite.WithTo(version))
 	}
-	m, err := migratingsqlite.NewMigrator(fileDSN(path, "_pragma=synchronous(0)"), opts...)
+	m, err := temporary(path, set, opts...)
 	if err != nil {
 		return err
 	}
 	defer m.Close()
 	_, err = m.Up(ctx)
 	return err
+}
+
+// temporary is the migrator of a database that need not outlive a crash.
+func temporary(path string, set *migratingsqlite.Set, more ...migratingsqlite.Option) (*migratingsqlite.Migrator, error) {
+	return migratingsqlite.NewMigrator(fileDSN(path, "_pragma=synchronous(0)"), append([]migratingsqlite.Option{
+		migratingsqlite.WithSet(set), migratingsqlite.WithTrace("off"), migratingsqlite.WithLogger(slog.New(slog.DiscardHandler)),
+	}, more...)...)
 }
 
 // queryer is a database, a connection of it, or a transaction.

@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/migratingsqlite/migratingsqlite/internal/near"
@@ -21,12 +22,13 @@ import (
 type Finding struct {
 	Code     string   `json:"code"`
 	Severity Severity `json:"severity"`
-	Version  int64    `json:"version,omitempty"` // of the migration; 0 for a repeatable one, and where it is about none
+	Version  int64    `json:"version,omitempty"`  // of the migration; 0 for a repeatable one, and where it is about none
+	Database string   `json:"database,omitempty"` // that it is about
 	File     string   `json:"file,omitempty"`
 	Line     int      `json:"line,omitempty"` // line and column count from 1, the column in bytes
 	Column   int      `json:"column,omitempty"`
 	Message  string   `json:"message"`
-	Cure     string   `json:"cure"`
+	Cure     string   `json:"cure,omitempty"` // "" where the message has it
 }
 
 // A Set is migrations in the order in which they are applied.
@@ -63,6 +65,30 @@ type Script struct {
 	Text string // blanks stand in it for what does not run
 
 	quiet []string // codes that are not wanted anywhere in it
+}
+
+// Asks reports whether a rule wants to know the structures before and behind the
+// migration. What only adds to the schema is judged by its text.
+func (m *Migration) Asks() bool {
+	switch {
+	case m.Up == nil:
+		return false
+	case strings.Contains(m.Up.Text, `"`), m.Down != nil && strings.Contains(m.Down.Text, `"`):
+		return true
+	}
+	statements, _ := script.Split(m.Up.Text)
+	return slices.ContainsFunc(statements, func(st script.Statement) bool {
+		switch st.Kind {
+		case script.CreateTable, script.CreateVirtualTable, script.CreateView, script.CreateTrigger, script.Insert, script.Update, script.Select, script.Pragma:
+			return st.Effect().IfNotExists
+		case script.CreateIndex:
+			e := st.Effect()
+			return e.IfNotExists || e.Unique
+		case script.AlterTable:
+			return st.Effect().Action != script.AddColumn
+		}
+		return true
+	})
 }
 
 // Check applies all rules. The findings are sorted by place.

@@ -165,11 +165,15 @@ func (c *check) types(st *statement) {
 // uniqueIndex looks for one that old rows may break.
 func (c *check) uniqueIndex(m *migration, st *statement, t *trace, at int) {
 	e := st.effect
-	if st.Kind != script.CreateIndex || !e.Unique || m.Before == nil || !t.old(e.Table) {
+	if st.Kind != script.CreateIndex || !e.Unique || m.Before == nil || e.Temp {
 		return
 	}
 	origin := t.of(e.Table)
-	before := m.Before.Table(origin.origin)
+	name := origin.origin
+	if name == "" && slices.ContainsFunc(origin.inserts, func(st *statement) bool { return st.has("SELECT") }) {
+		name = e.Table // made anew
+	}
+	before := m.Before.Table(name)
 	open := slices.IndexFunc(st.toks, func(t script.Token) bool { return t.Text == "(" })
 	if before == nil || open < 0 || len(origin.changes) > 0 { // whoever changes rows before has thought of it
 		return
@@ -404,9 +408,17 @@ func names(m *migration, list []*statement) map[string]bool {
 			known[script.Fold(name)] = true
 		}
 		for i, t := range st.toks {
-			// What is called something anywhere may be called so here: AS "x", WITH "x"(…).
+			// What is called something anywhere may be called so here: AS "x", WITH x("y") AS.
 			if t.IsName() && (st.is(i-1, "AS") || st.is(i+1, "AS") || st.is(i-1, ".")) {
 				known[t.Name()] = true
+			}
+			if end := st.closing(i); t.Text != "(" || !st.is(end+1, "AS") || !st.is(end+2, "(") && !st.is(end+2, "NOT") && !st.is(end+2, "MATERIALIZED") {
+				continue
+			}
+			for _, t := range st.toks[i:st.closing(i)] {
+				if t.IsName() {
+					known[t.Name()] = true
+				}
 			}
 		}
 	}

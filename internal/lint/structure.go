@@ -108,12 +108,14 @@ func (c *check) rebuild(m *migration, t *trace, r rebuild) {
 	if before == nil || after == nil || before.Virtual || after.Virtual {
 		return
 	}
-	if !m.says("breaking") && !m.says("compatible") {
-		for _, col := range before.Columns {
-			if after.Column(col.Name) == nil {
-				c.report("MS302", r.new.create, 0, "the column %s.%s is not in the new table", r.name, col.Name)
-			}
+	var dropped []string
+	for _, col := range before.Columns {
+		if after.Column(col.Name) == nil {
+			dropped = append(dropped, col.Name)
 		}
+	}
+	if len(dropped) > 0 && !m.says("breaking") && !m.says("compatible") {
+		c.report("MS302", r.new.create, 0, "the new %s is without %s", r.name, strings.Join(dropped, ", "))
 	}
 	c.copied(r, before, after)
 	c.lost(m, t, r, before, after)
@@ -228,7 +230,7 @@ func (c *check) column(st *statement, cp *copying, r rebuild, before, after *sch
 			return
 		}
 	}
-	if slices.ContainsFunc(r.old.changes, func(o *statement) bool { return o.Kind == script.Update && o.mentions(source) }) {
+	if slices.ContainsFunc(r.old.changes, func(o *statement) bool { return o.mentions(source) }) {
 		return // somebody has thought of it
 	}
 	c.report("MS405", st, offset, "%s.%s was allowed to be NULL and is not any more: the INSERT fails where a row has NULL", r.name, name)

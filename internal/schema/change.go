@@ -15,6 +15,10 @@ type Decisions struct {
 	Renames []Rename
 	Drops   []Name  // are to go with what is in them, although something like them comes
 	Using   []Using // where values come from
+	// Elsewhere are the names of tables, indexes, views and triggers that something
+	// else makes, when the change is done and at any other time. They may be there or
+	// not: what is in the way is dropped, and nothing else is done about them.
+	Elsewhere []string
 	// Lossy is for the way back: nothing is asked, and a value that is not known any
 	// more is made up.
 	Lossy bool
@@ -98,7 +102,7 @@ func ParseUsing(s string) (Using, error) {
 
 // Back returns what is known of the way back.
 func (d Decisions) Back() Decisions {
-	back := Decisions{Lossy: true}
+	back := Decisions{Lossy: true, Elsewhere: d.Elsewhere}
 	tables := map[string]string{}
 	for _, r := range d.Renames {
 		if r.From.Column == "" {
@@ -168,7 +172,11 @@ func oneLine(s string) string {
 //
 // The statements have been tried, on a database without rows.
 func Change(ctx context.Context, have, want *Schema, d Decisions) (Script, error) {
-	c := &changer{Decisions: d, from: have, have: have, want: want, rebuild: map[string]bool{}}
+	c := &changer{Decisions: d, from: have, want: want.Without(d.Elsewhere...), rebuild: map[string]bool{}, elsewhere: map[string]bool{}}
+	for _, name := range d.Elsewhere {
+		c.elsewhere[fold(name)] = true
+	}
+	c.have = c.known(have)
 	if err := c.rename(ctx); err != nil {
 		return nil, err
 	}
@@ -208,6 +216,7 @@ type changer struct {
 	have      *Schema  // from, after the renames
 	want      *Schema
 	questions []string
+	elsewhere map[string]bool // names, folded
 
 	// What has turned out when statements were tried: views and triggers are in the
 	// way, or ALTER TABLE does not do for a table.
@@ -256,6 +265,15 @@ func (c *changer) rename(ctx context.Context) error {
 	}
 }
 
+// known is a structure without the tables that are made elsewhere. Of views and
+// triggers it has to be known what they are about.
+func (c *changer) known(s *Schema) *Schema {
+	views, triggers := s.views, s.triggers
+	s = s.Without(c.Elsewhere...)
+	s.views, s.triggers = views, triggers
+	return s
+}
+
 // tryRenames reports which one fails, -1 for none of them.
 func (c *changer) tryRenames(ctx context.Context) (failed int, err error) {
 	failed = -1
@@ -276,7 +294,10 @@ func (c *changer) tryRenames(ctx context.Context) (failed int, err error) {
 				return fmt.Errorf("%s: %w", st.SQL, err)
 			}
 		}
-		c.have, err = Of(ctx, db.db)
+		have, err := Of(ctx, db.db)
+		if err == nil {
+			c.have = c.known(have)
+		}
 		return err
 	})
 	return failed, err
@@ -580,7 +601,7 @@ func (c *changer) script() (list []step) {
 		looks = looks || len(ch.drops) > 0
 	}
 	for name, h := range have.views {
-		if w := want.views[name]; w == nil || h.key != w.key || !slices.Equal(h.body.key, w.body.key) {
+		if w := want.views[name]; !c.elsewhere[name] && (w == nil || h.key != w.key || !slices.Equal(h.body.key, w.body.key)) {
 			lost[name] = true
 		}
 	}
@@ -622,6 +643,8 @@ func (c *changer) script() (list []step) {
 			return true
 		case rebuilt[on], gone[on], lost[on]:
 			return false // goes with it
+		case c.elsewhere[name]:
+			return false
 		case w == nil, h.when != w.when, !sameName(h.table, w.table), !slices.Equal(h.body.key, w.body.key):
 			return true
 		}
@@ -734,7 +757,7 @@ func (c *changer) spread(marked map[string]bool) {
 func (c *changer) dropTriggers(chosen func(name string) bool) (list []Step) {
 	for _, name := range names(c.from.triggers, nil) {
 		if chosen(name) {
-			list = append(list, Step{SQL: "DROP TRIGGER " + quoteName(c.from.triggers[name].name) + ";"})
+			list = append(list, Step{SQL: "DROP TRIGGER " + c.ifExists(name) + quoteName(c.from.triggers[name].name) + ";"})
 		}
 	}
 	return list
@@ -744,10 +767,17 @@ func (c *changer) dropTriggers(chosen func(name string) bool) (list []Step) {
 func (c *changer) dropViews(chosen func(name string) bool) (list []Step) {
 	for _, name := range slices.Backward(c.from.viewOrder()) {
 		if chosen(name) {
-			list = append(list, Step{SQL: "DROP VIEW " + quoteName(c.from.views[name].name) + ";"})
+			list = append(list, Step{SQL: "DROP VIEW " + c.ifExists(name) + quoteName(c.from.views[name].name) + ";"})
 		}
 	}
 	return list
+}
+
+func (c *changer) ifExists(name string) string {
+	if c.elsewhere[name] {
+		return "IF EXISTS "
+	}
+	return ""
 }
 
 // dropTable drops one that is not wanted any more.
@@ -779,8 +809,11 @@ func (c *changer) try(ctx context.Context, script []step) (again bool, err error
 			return nil
 		}
 		got, err := Of(ctx, db.db)
-		if err != nil || got.Equal(c.want) {
+		if err != nil {
 			return err
+		}
+		if got = got.Without(c.Elsewhere...); got.Equal(c.want) {
+			return nil
 		}
 		for _, st := range script {
 			if name := st.altered; name != "" && !c.rebuild[name] {

@@ -11,6 +11,7 @@ import (
 	"cmp"
 	"database/sql/driver"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -728,6 +729,30 @@ func (r *reader) view(m master) *view {
 	}
 	v.body = r.body(toks, "")
 	return v
+}
+
+// Without returns the structure without what has one of the names, and without
+// the indexes and triggers of such tables.
+func (s *Schema) Without(names ...string) *Schema {
+	return s.filtered(names, false)
+}
+
+// Only returns what the structure has of these names, and the indexes and
+// triggers of such tables.
+func (s *Schema) Only(names ...string) *Schema { return s.filtered(names, true) }
+
+func (s *Schema) filtered(names []string, keep bool) *Schema {
+	listed := map[string]bool{}
+	for _, n := range names {
+		listed[fold(n)] = true
+	}
+	c := *s
+	c.tables, c.views, c.indexes, c.triggers = maps.Clone(s.tables), maps.Clone(s.views), maps.Clone(s.indexes), maps.Clone(s.triggers)
+	maps.DeleteFunc(c.tables, func(n string, _ *table) bool { return listed[n] != keep })
+	maps.DeleteFunc(c.views, func(n string, _ *view) bool { return listed[n] != keep })
+	maps.DeleteFunc(c.indexes, func(n string, i *index) bool { return (listed[n] || listed[fold(i.table)]) != keep })
+	maps.DeleteFunc(c.triggers, func(n string, t *trigger) bool { return (listed[n] || listed[fold(t.table)]) != keep })
+	return &c
 }
 
 // Empty reports whether there is nothing in the database.

@@ -1,0 +1,292 @@
+package migratecli
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/migratingsqlite/migratingsqlite"
+	"github.com/migratingsqlite/migratingsqlite/internal/lint"
+	"github.com/migratingsqlite/migratingsqlite/internal/schema"
+	"github.com/migratingsqlite/migratingsqlite/internal/script"
+)
+
+// tried applies a set to an empty database, step by step, and undoes what it can
+// from a version on, for the rules to look at the structures. The note says why it
+// could not be tried to its end where that need not be a mistake.
+func tried(ctx context.Context, set *migratingsqlite.Set, s *lint.Set, from int64) (note string, err error) {
+	for _, m := range set.Migrations() {
+		l := lint.Migration{Version: m.Version, Name: m.Name}
+		up, down, err := m.SQL()
+		if err != nil {
+			return "", err
+		}
+		if m.File != "" {
+			l.Up = &lint.Script{File: m.File, Text: up}
+		}
+		if m.DownFile() != "" {
+			l.Down = &lint.Script{File: m.DownFile(), Text: down}
+		}
+		s.Migrations = append(s.Migrations, l)
+	}
+	dir, err := os.MkdirTemp("", "migratingsqlite")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(dir)
+	tr := &attempt{set: set, lint: s, dir: dir, from: from}
+	if note, err = tr.up(ctx); err != nil {
+		return "", err
+	}
+	return note, tr.down(ctx)
+}
+
+// An attempt is a set on databases of its own.
+type attempt struct {
+	set  *migratingsqlite.Set
+	lint *lint.Set
+	dir  string
+	from int64
+	n    int // databases so far
+
+	// What there is after each migration, by place in the set, as far as it got. To
+	// read a structure takes longer than most migrations, so that it is done only for
+	// those that a rule asks about.
+	texts []string // as SQLite keeps them
+	after []*schema.Schema
+}
+
+// hasWayBack reports whether the migration at the place is to be undone, and can
+// perhaps be.
+func (tr *attempt) hasWayBack(i int) bool {
+	m := tr.set.Migrations()[i]
+	return m.Version > 0 && m.Version >= tr.from && (m.DownFile() != "" || m.File == "")
+}
+
+func (tr *attempt) up(ctx context.Context) (note string, err error) {
+	path := filepath.Join(tr.dir, "up.db")
+	db, err := sql.Open("sqlite", fileDSN(path, "_pragma=foreign_keys(1)"))
+	if err != nil {
+		return "", err
+	}
+	defer db.Close()
+	list := tr.set.Migrations()
+	newest := 0
+	for i, m := range list {
+		if m.Version > 0 {
+			newest = i
+		}
+	}
+	before := &schema.Schema{}
+	for i, m := range list {
+		l := &tr.lint.Migrations[i]
+		wanted := i >= newest || l.Asks() || tr.lint.Migrations[i+1].Asks()
+		after, text := (*schema.Schema)(nil), ""
+		switch {
+		case i > newest: // repeatable migrations are applied with the newest
+			after = before
+		case wanted || tr.hasWayBack(i) || tr.hasWayBack(i+1):
+			if err := upTo(ctx, path, tr.set, m.Version); err != nil {
+				return tr.failed("MS601", m, m.File, err, ctx)
+			}
+			if text, err = master(ctx, db); err == nil && wanted {
+				after, err = structure(ctx, db)
+			}
+			if err != nil {
+				return "", err
+			}
+		}
+		l.Before, l.After = before, after
+		tr.texts, tr.after, before = append(tr.texts, text), append(tr.after, after), after
+	}
+	for _, p := range lint.Probes(before) {
+		if _, err := all(ctx, db, p.SQL); err != nil {
+			tr.lint.Unusable = append(tr.lint.Unusable, lint.Unusable{Kind: p.Kind, Name: p.Name, Err: err.Error()})
+		}
+	}
+	return "", ctx.Err()
+}
+
+// failed makes a finding of a migration that does not run. What SQLite does not
+// know a program may have registered.
+func (tr *attempt) failed(code string, m migratingsqlite.Migration, file string, err error, ctx context.Context) (note string, _ error) {
+	if ctx.Err() != nil {
+		return "", ctx.Err()
+	}
+	f := lint.Finding{Code: code, Version: m.Version, File: file, Line: 1, Column: 1, Message: reason(err)}
+	var at *migratingsqlite.MigrationError
+	if errors.As(err, &at) {
+		f.Version, f.Message = at.Version, reason(at.Err)
+		if at.File != "" {
+			f.File = at.File
+		}
+		if at.Line > 0 {
+			f.Line, f.Column = at.Line, at.Column
+		}
+	}
+	if lint.OfProgram(f.Message) {
+		return fmt.Sprintf("%s could not be tried here, and what follows was not: %s, which the program may register", f.File, f.Message), nil
+	}
+	tr.lint.Found = append(tr.lint.Found, f)
+	return "", nil
+}
+
+// reason leaves of an error what SQLite says.
+func reason(err error) string {
+	s := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "SQL logic error: "), "constraint failed: ")
+	if i := strings.LastIndex(s, " ("); i > 0 && strings.HasSuffix(s, ")") && strings.Trim(s[i+2:len(s)-1], "0123456789") == "" {
+		s = s[:i]
+	}
+	return s
+}
+
+// down undoes every migration that can be undone, newest first, and looks whether
+// the structure is what it was. Behind one that does not lead back, and where
+// there is no way back, it begins again with a new database.
+func (tr *attempt) down(ctx context.Context) error {
+	list := tr.set.Migrations()
+	var path string
+	var err error
+	at := int64(-1) // the version of the database there
+	for i := len(tr.after) - 1; i >= 0; i-- {
+		m, l := list[i], &tr.lint.Migrations[i]
+		if !tr.hasWayBack(i) {
+			continue
+		}
+		to, text := int64(0), ""
+		if i > 0 {
+			to, text = list[i-1].Version, tr.texts[i-1]
+		}
+		if at != m.Version {
+			if path, err = tr.at(ctx, m.Version); err != nil {
+				return err
+			}
+		}
+		at = -1
+		undone, err := downTo(ctx, path, tr.set, to)
+		switch {
+		case errors.Is(err, migratingsqlite.ErrNoDown): // a function without one
+			continue
+		case err != nil:
+			if _, err := tr.failed("MS605", m, m.DownFile(), err, ctx); err != nil {
+				return err
+			}
+			l.Undoes = true
+			continue
+		}
+		l.Undoes = undone
+		differences, err := tr.differences(ctx, path, text, i-1)
+		if err != nil {
+			return err
+		}
+		if len(differences) == 0 {
+			at = to
+			continue
+		}
+		tr.lint.Found = append(tr.lint.Found, leadsElsewhere(m, l, to, differences))
+	}
+	return nil
+}
+
+// at makes a database that is at a version.
+func (tr *attempt) at(ctx context.Context, version int64) (path string, err error) {
+	tr.n++
+	path = filepath.Join(tr.dir, fmt.Sprintf("down%d.db", tr.n))
+	if version == 0 {
+		return path, nil
+	}
+	return path, upTo(ctx, path, tr.set, version)
+}
+
+// differences compares a database with what there is after the migration at a
+// place, which is -1 for an empty database.
+func (tr *attempt) differences(ctx context.Context, path, text string, place int) (list []string, err error) {
+	have, now, err := look(ctx, path, text)
+	if err != nil || now == text {
+		return nil, err
+	}
+	want := &schema.Schema{}
+	if place >= 0 {
+		if want = tr.after[place]; want == nil {
+			other, err := tr.at(ctx, tr.set.Migrations()[place].Version)
+			if err != nil {
+				return nil, err
+			}
+			if want, _, err = look(ctx, other, ""); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, d := range schema.Diff(have, want) {
+		if d.Kind != schema.OrderOnly {
+			list = append(list, d.Text)
+		}
+	}
+	return list, nil
+}
+
+// look reads what there is in a database, and its structure unless the texts are
+// those that were expected.
+func look(ctx context.Context, path, expected string) (s *schema.Schema, text string, err error) {
+	db, err := sql.Open("sqlite", fileDSN(path))
+	if err != nil {
+		return nil, "", err
+	}
+	defer db.Close()
+	if text, err = master(ctx, db); err == nil && (text != expected || text == "") {
+		s, err = structure(ctx, db)
+	}
+	return s, text, err
+}
+
+// master returns the statements that SQLite keeps of all that there is.
+func master(ctx context.Context, db queryer) (string, error) {
+	rows, err := all(ctx, db, `SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite\_%' ESCAPE '\'
+		AND name NOT LIKE 'migratingsqlite\_%' ESCAPE '\' ORDER BY 1, 2`)
+	var b strings.Builder
+	for _, row := range rows {
+		fmt.Fprintln(&b, row)
+	}
+	return b.String(), err
+}
+
+// downTo undoes what is above a version.
+func downTo(ctx context.Context, path string, set *migratingsqlite.Set, version int64) (undone bool, err error) {
+	m, err := temporary(path, set)
+	if err != nil {
+		return false, err
+	}
+	defer m.Close()
+	p, err := m.PlanDown(ctx, version)
+	if err != nil {
+		return false, err
+	}
+	_, err = m.Down(ctx, p)
+	return err == nil, err
+}
+
+// leadsElsewhere says what is not as it was, at the first statement of the way
+// back.
+func leadsElsewhere(m migratingsqlite.Migration, l *lint.Migration, to int64, texts []string) lint.Finding {
+	f := lint.Finding{Code: "MS606", Version: m.Version, File: m.DownFile(), Line: 1, Column: 1}
+	if l.Down != nil {
+		if statements, _ := script.Split(l.Down.Text); len(statements) > 0 {
+			f.Line, f.Column = statements[0].Line, statements[0].Column
+		}
+	}
+	const shown = 3
+	more := ""
+	if n := len(texts) - shown; n > 0 {
+		texts, more = texts[:shown], fmt.Sprintf("; and %s more", count(n, "difference"))
+	}
+	was := fmt.Sprintf("that of version %d", to)
+	if to == 0 {
+		was = "empty"
+	}
+	f.Message = fmt.Sprintf("behind it the structure is not %s: %s%s", was, strings.Join(texts, "; "), more)
+	return f
+}
