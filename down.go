@@ -80,7 +80,8 @@ func (m *Migrator) PlanDown(ctx context.Context, to int64) (*DownPlan, error) {
 // meanwhile, and checked before the commit. The history says that the migrations
 // were rolled back; the next open by a program that has them applies them again.
 //
-// Programs that have the database open are not told: stop them before.
+// With [WithBackup] a snapshot is taken before. Programs that have the database open
+// are not told: stop them before.
 func (m *Migrator) Down(ctx context.Context, p *DownPlan) (*Result, error) {
 	set, err := m.oneSet()
 	if err == nil {
