@@ -9,33 +9,6 @@ import (
 	"testing"
 )
 
-func TestTroubleWithBackup(t *testing.T) {
-	for _, c := range []struct {
-		name, database string
-		prepare        func(*scene)
-		words          []string
-	}{
-		{"locked by another process", "app.db?_migrate_timeout=50ms", (*scene).held, []string{"app.db: ", "kept it locked for 50ms", "find out which program holds it"}},
-		{"a text file", "text.db", func(s *scene) {
-			s.write("text.db", strings.Repeat("This is no database. ", 100))
-		}, []string{"text.db: ", "file is not a database", "was not touched"}},
-		{"a folder", "folder.db", func(s *scene) { s.check(os.Mkdir(s.path("folder.db"), 0o755)) }, []string{"folder.db: ", "it is a folder"}},
-		{"in a folder that is not there", "nowhere/app.db", nil, []string{"nowhere/app.db: ", "there is no folder nowhere"}},
-		{"damaged", "app.db", func(s *scene) { s.damage("app.db") }, []string{"app.db: ", "malformed", "restore a backup"}},
-		{"cut off", "app.db", func(s *scene) { s.check(os.Truncate(s.path("app.db"), 4096+100)) }, []string{"app.db: ", "malformed", "restore a backup"}},
-		{"the folder is a file", "app.db", func(s *scene) { s.write("backups", "mine") }, []string{"app.db: backups is not a folder"}},
-		{"an empty file", "empty.db", func(s *scene) { s.write("empty.db", "") }, []string{"empty.db: the database is empty, so there is nothing to back up"}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			s := newScene(t)
-			if c.prepare != nil {
-				c.prepare(s)
-			}
-			s.refuses("backup "+c.database, c.words...)
-		})
-	}
-}
-
 func (s *scene) damage(name string) {
 	s.Helper()
 	f, err := os.OpenFile(s.path(name), os.O_WRONLY, 0)
@@ -97,8 +70,7 @@ func TestTroubleWithRestore(t *testing.T) {
 	})
 }
 
-// In a program that has its own database and folder, neither need be named: see
-// the example of the commands.
+// Where programs put their backups by _migrate_backup, there they are looked for.
 func TestBackupFolderOfTheDSN(t *testing.T) {
 	s := newScene(t)
 	s.does(0, "up app.db?_migrate_backup=mine")

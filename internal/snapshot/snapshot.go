@@ -197,9 +197,6 @@ func copyTo(ctx context.Context, conn *sql.Conn, p *partial) error {
 	if err != nil {
 		return err
 	}
-	if before.bytes == 0 {
-		return errors.New("the database is empty, so there is nothing to back up")
-	}
 	if err := roomFor(before.bytes, p.folder); err != nil {
 		return err
 	}
