@@ -76,8 +76,8 @@ func (r *run) alone(ctx context.Context, f func(context.Context, *run) error) er
 			return nil
 		case context.Cause(ctx) != nil, errors.Is(err, ErrLocked):
 			return err
-		case errors.Is(err, engine.ErrForbidden):
-			return fmt.Errorf("the token does not allow to write: %w", err)
+		case errors.Is(err, engine.ErrForbidden), sqliteCode(err) == sqliteReadOnly:
+			return cannotWrite(err)
 		case errors.Is(err, engine.ErrThrownOut):
 			if r.thrown++; r.thrown == maxThrownOut {
 				return fmt.Errorf("%w; the server ends a transaction that takes long while others want to write, and did so %d times: do it when they do not", err, r.thrown)
@@ -90,7 +90,7 @@ func (r *run) alone(ctx context.Context, f func(context.Context, *run) error) er
 		// Only looking, while another run has the lease: it needs the lock.
 		for held := true; held; {
 			if err := r.wait.wait(ctx, r.began, err); err != nil {
-				return err
+				return r.orLocked(ctx, err)
 			}
 			r.began = time.Now()
 			lease, _, lookErr := r.look(ctx)
@@ -99,6 +99,17 @@ func (r *run) alone(ctx context.Context, f func(context.Context, *run) error) er
 			}
 		}
 	}
+}
+
+// cannotWrite says more of an error that is about the right to write.
+func cannotWrite(err error) error {
+	switch {
+	case errors.Is(err, engine.ErrForbidden):
+		return fmt.Errorf("the token does not allow to write (%w)", err)
+	case sqliteCode(err) == sqliteReadOnly:
+		return fmt.Errorf("%s (%w)", readOnlyText(err), err)
+	}
+	return err
 }
 
 // once tries it once.
@@ -119,7 +130,15 @@ func (r *run) once(ctx context.Context, f func(context.Context, *run) error) (er
 		return err
 	}
 	defer restore()
-	if err := r.lock(ctx); err != nil {
+	if r.place.server == nil {
+		err = r.lock(ctx)
+	} else {
+		err = r.wait.retry(ctx, func() error {
+			return r.limited(ctx, func(ctx context.Context) error { return r.conn.exec(ctx, "BEGIN IMMEDIATE") })
+		})
+		r.tel.waited(r.wait.total(), err == nil)
+	}
+	if err != nil {
 		return err
 	}
 	r.began = time.Now()

@@ -246,7 +246,7 @@ func (c *Connector) look(ctx context.Context) driver.Conn {
 		if ok, err := c.goal.reachedOn(probe, c.server()); err != nil || !ok {
 			return nil
 		}
-		conn, err := c.passServer(ctx)
+		conn, err := c.passServer(ctx, &waiter{budget: c.config.timeout})
 		if err != nil {
 			return nil
 		}
@@ -275,15 +275,28 @@ func (c *Connector) server() engine.Server {
 	return c.config.other.Server
 }
 
-// passServer returns a connection to a server whose database is up to date.
-func (c *Connector) passServer(ctx context.Context) (driver.Conn, error) {
+// passServer returns a connection to a server whose database is up to date. A
+// replica is opened for it, and waited for no longer than for the upgrade.
+func (c *Connector) passServer(ctx context.Context, w *waiter) (conn driver.Conn, err error) {
+	limit, cancel := w.limit(ctx)
+	defer cancel()
 	if refresh := c.config.other.Refresh; refresh != nil {
-		if err := refresh(ctx); err != nil {
-			return nil, err
-		}
+		err = refresh(limit)
 	}
-	c.ready.Store(true)
-	return c.base.Connect(ctx)
+	if err == nil {
+		conn, err = c.base.Connect(limit)
+	}
+	switch {
+	case err == nil:
+		c.ready.Store(true)
+	case ctx.Err() == nil && limit.Err() != nil:
+		var u *engine.UnavailableError
+		if !errors.As(err, &u) {
+			err = &engine.UnavailableError{Err: errNoAnswer}
+		}
+		err = w.gaveUp(err)
+	}
+	return conn, err
 }
 
 // gateConn is a connection of the gate. It does not wait for locks.
@@ -402,7 +415,8 @@ func (c *Connector) land(f *flight, conn driver.Conn, err error) {
 	if err != nil {
 		f.err = c.explain(err)
 		var m *MigrationError
-		if errors.As(err, &m) {
+		var b *backupError
+		if errors.As(err, &m) || errors.As(err, &b) {
 			c.failure = f.err
 			c.pause = min(max(2*c.pause, firstRetryPause), maxRetryPause)
 			c.until = time.Now().Add(c.pause)
@@ -438,7 +452,7 @@ func (c *Connector) bring(ctx context.Context, w *waiter) (driver.Conn, error) {
 		if _, _, err := c.config.upgrade(ctx, place{server: c.server()}, w, &c.goal); err != nil {
 			return nil, err
 		}
-		return c.passServer(ctx)
+		return c.passServer(ctx, w)
 	}
 	for range 5 {
 		var conn *gateConn
@@ -482,6 +496,11 @@ func (c *Connector) bringBehind(ctx context.Context, conn driver.Conn, w *waiter
 	p := place{conn: conn}
 	if !c.inMemory(ctx, conn) {
 		p.another = func(ctx context.Context) (driver.Conn, error) { return c.connectGate(ctx) }
+		if p.source = c.gate; !c.wrapped {
+			if p.source, err = c.config.source(); err != nil {
+				return false, err
+			}
+		}
 	}
 	_, wrote, err = c.config.upgrade(ctx, p, w, &c.goal)
 	return wrote, err

@@ -30,9 +30,8 @@
 // sequence or timestamps. A repeatable
 // migration (R__) is applied again after the others whenever its text has
 // changed, or a versioned one has dropped what it creates. [Func] puts
-// migrations written in Go between the files, or behind one. A down script is kept in the
-// database, so that there is a way back for programs that do not have the
-// file; this version does not run it.
+// migrations written in Go between the files, or behind one. A down script is the
+// way back (see below).
 //
 // A script is plain SQL, split as SQLite splits it: triggers, quotes and
 // comments need no markers. It must not hold what cannot be in a transaction
@@ -162,6 +161,21 @@
 //	                       every connection that is handed out.
 //	_migrate_app_id        the SQLite application_id that the file must bear; a
 //	                       new file is given it.
+//
+// # Going back
+//
+// Opening a database never undoes anything. [Migrator.PlanDown] says what going
+// back to a version would undo, and by what; [Migrator.Down] does it, in one
+// transaction, under the lock of an upgrade. The way back is the down script, or
+// the down function of a [Func], of the program that goes back, if its migration
+// is the one that was applied. The down script is kept in the history too
+// (down_sql), so that a program that is older than the database can go back to
+// itself: who runs what is kept shows it to a person first, as the command-line tool
+// does. A way back must do in a transaction what it says; one that says batch is
+// repeated in the transaction.
+//
+// Repeatable migrations describe the newest version. Their views, triggers and
+// indexes are dropped before anything is undone, and the next open makes them again.
 //
 // # Traps
 //

@@ -103,7 +103,7 @@ func (m *Migrator) Down(ctx context.Context, p *DownPlan) (*Result, error) {
 	if err != nil {
 		return nil, m.explain(err)
 	}
-	result := &Result{LockWait: r.report.LockWait}
+	result := &Result{LockWait: r.report.LockWait, Backup: r.report.Backup}
 	for i, d := range r.report.Done {
 		step := *d.migration
 		step.File = p.Steps[i].File
@@ -411,6 +411,9 @@ func (r *run) undo(ctx context.Context, set *Set, p *DownPlan) error {
 		return err
 	}
 	r.report.Done = nil
+	if err := r.backUp(ctx, d.From); err != nil {
+		return err
+	}
 	if err := r.ownBooks(ctx); err != nil {
 		return fmt.Errorf("writing the history: %w", err)
 	}

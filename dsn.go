@@ -65,6 +65,8 @@ type config struct {
 	sets       []*Set   // in the order in which they are applied
 	to         int64    // 0: the newest
 	timeout    time.Duration
+	backup     string // the folder for snapshots; "": none
+	keep       int    // so many of them
 	baseline   string // "", baselineNone or a version
 	baselineAt int64  // that version
 	adoptTable string // of another tool's history; "" for the names that tools give it
@@ -133,6 +135,19 @@ var parameters = map[string]parameter{
 				return fmt.Errorf("wants a duration such as 30s or 2m")
 			}
 			c.timeout = d
+			return nil
+		},
+	},
+	"_migrate_backup": {
+		set: func(c *config, v string) error { c.backup = v; return nil },
+	},
+	"_migrate_backup_keep": {
+		set: func(c *config, v string) error {
+			n, err := strconv.Atoi(v)
+			if err != nil || n < 1 {
+				return fmt.Errorf("wants a number above 0")
+			}
+			c.keep = n
 			return nil
 		},
 	},
@@ -248,11 +263,28 @@ func WithTo(version int64) Option { return option("_migrate_to", strconv.FormatI
 // themselves take as long as they take. It is _migrate_timeout in a DSN.
 func WithTimeout(d time.Duration) Option { return option("_migrate_timeout", d.String()) }
 
+// WithBackup has a snapshot of the database taken before each upgrade, and each
+// [Migrator.Down], into a folder: an ordinary SQLite file, the state before to the
+// last row. The folder is relative to the working directory, and made, readable by
+// nobody else, if only its last element is missing. If there can be no snapshot
+// there is no upgrade. None is taken of a database that is new or in memory, nor
+// where only the driver's own tables change; a server is refused. "" is the
+// default: none. It is _migrate_backup in a DSN; docs/backups.md says how to go
+// back.
+func WithBackup(folder string) Option { return option("_migrate_backup", folder) }
+
+// WithBackupKeep says how many snapshots of a database [WithBackup] keeps, 10 by
+// default. The oldest are removed after a new one was taken; of several of one
+// version the newest counts first. Other files stay. It is _migrate_backup_keep in
+// a DSN.
+func WithBackupKeep(n int) Option { return option("_migrate_backup_keep", strconv.Itoa(n)) }
+
 // WithBaseline says what a database is that has tables and no history: a
 // version ("12": has all migrations up to 12), "none" (has none of them) or
 // "auto" (the default: has what another tool has recorded in it, or else what
 // exactly one version makes of an empty database; otherwise it is refused with
-// [ErrUnknownSchema]). It is _migrate_baseline in a DSN.
+// [ErrUnknownSchema]). A version is believed; a log record warns of how the
+// structure differs from it. It is _migrate_baseline in a DSN.
 func WithBaseline(version string) Option { return option("_migrate_baseline", version) }
 
 // WithAdoptTable names the table in which another tool has recorded what it
@@ -304,7 +336,7 @@ func WithLogger(l *slog.Logger) Option {
 
 // newConfig puts a DSN and options together and checks them. It does no I/O.
 func newConfig(dsn string, opts []Option) (*config, error) {
-	c := &config{mode: modeOn, timeout: time.Minute, newer: newerCompatible, trace: traceMigrations, refusal: &atomic.Pointer[string]{}}
+	c := &config{mode: modeOn, timeout: time.Minute, keep: 10, newer: newerCompatible, trace: traceMigrations, refusal: &atomic.Pointer[string]{}}
 	for _, opt := range opts {
 		if err := opt(c); err != nil {
 			return nil, err
@@ -327,6 +359,9 @@ func newConfig(dsn string, opts []Option) (*config, error) {
 	}
 	if c.mode == modeOff {
 		return c, nil
+	}
+	if err := c.hasFile(); err != nil && c.backup != "" && !c.inMemory {
+		return nil, fmt.Errorf("%s: _migrate_backup: %w", c.database, err)
 	}
 	if err := c.findSets(); err != nil {
 		return nil, fmt.Errorf("%s: %w", c.database, err)
@@ -557,7 +592,8 @@ func displayName(name string) string {
 // checkDSN is the DSN for looking at a database without creating it: SQLite's
 // own parameters, and mode=rw unless it has a stricter one. (A connection with
 // mode=ro would leave a write-ahead log behind.) PRAGMAs are left out, since
-// one that changes the file is a write.
+// one that changes the file is a write, and so is a shared cache, in which nobody
+// reads pages that another connection may be writing.
 func (c *config) checkDSN() string {
 	if c.inMemory {
 		return c.gateDSN
@@ -572,7 +608,7 @@ func (c *config) checkDSN() string {
 			switch {
 			case key == "mode" && value == "ro":
 				parts[0] = part
-			case slices.Contains([]string{"vfs", "immutable", "nolock", "psow", "cache", "modeof"}, key):
+			case slices.Contains([]string{"vfs", "immutable", "nolock", "psow", "modeof"}, key):
 				parts = append(parts, part)
 			}
 		}

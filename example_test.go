@@ -227,6 +227,62 @@ func ExampleMigrator() {
 	// status: example 2 prefs applied
 }
 
+// Going back is for tools: the plan says what would be undone, and by which script.
+func ExampleMigrator_Down() {
+	set, err := migratingsqlite.Load("example", fstest.MapFS{
+		"0001_users.up.sql":   {Data: []byte("CREATE TABLE users (name TEXT)")},
+		"0001_users.down.sql": {Data: []byte("DROP TABLE users")},
+		"0002_prefs.up.sql":   {Data: []byte("ALTER TABLE users ADD COLUMN prefs TEXT")},
+		"0002_prefs.down.sql": {Data: []byte("ALTER TABLE users DROP COLUMN prefs")},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "example")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	migrator, err := migratingsqlite.NewMigrator(filepath.Join(dir, "app.db"), migratingsqlite.WithSet(set))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer migrator.Close()
+	ctx := context.Background()
+	if _, err := migrator.Up(ctx); err != nil {
+		log.Fatal(err)
+	}
+
+	plan, err := migrator.PlanDown(ctx, 1) // writes nothing
+	if err != nil {
+		log.Fatal(err) // errors.Is(err, migratingsqlite.ErrNoDown): a down script is missing
+	}
+	for _, s := range plan.Steps {
+		fmt.Printf("plan: %d %s by %q\n", s.Version, s.Name, s.SQL)
+	}
+
+	result, err := migrator.Down(ctx, plan) // this, or nothing
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, u := range result.Undone {
+		fmt.Println("undone:", u.Migration)
+	}
+
+	records, err := migrator.History(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, r := range records {
+		fmt.Println("history:", r.Version, r.Name, r.Status)
+	}
+	// Output:
+	// plan: 2 prefs by "ALTER TABLE users DROP COLUMN prefs"
+	// undone: 0002_prefs
+	// history: 1 users applied
+	// history: 2 prefs rolled_back
+}
+
 // With _migrate=check a program never writes: it fails when it would have to.
 func Example_check() {
 	db, err := sql.Open("migratingsqlite", ":memory:?_migrate_set=example&_migrate=check")

@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/migratingsqlite/migratingsqlite/internal/adopt"
 	"github.com/migratingsqlite/migratingsqlite/internal/engine"
 )
 
@@ -223,6 +224,15 @@ func (b *books) known() (sets []string) {
 	return sets
 }
 
+// begun reports whether a run of several transactions was cut off, or has failed:
+// it writes the digest with its last one.
+func (b *books) begun(set *Set) bool {
+	digest, ok := b.digests[set.name]
+	half := b.lease.progress
+	done := slices.ContainsFunc(b.records, func(r record) bool { return r.set == half.set && r.version == half.version && r.current() })
+	return ok && digest == "" || half.set == set.name && !done
+}
+
 // booksQueries read everything that a plan is made of. The last ones fail in a
 // database that has no such table.
 var booksQueries = []string{
@@ -233,10 +243,6 @@ var booksQueries = []string{
 	stateQuery,
 	leaseQuery,
 }
-
-// hosts are the tables of what copies or serves a database: D1 and Litestream.
-// They are there before a program's own.
-var hosts = []string{"_cf_KV", "_cf_METADATA", "_litestream_lock", "_litestream_seq"}
 
 func containsFold(names []string, name string) bool {
 	return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
@@ -256,7 +262,7 @@ func readBooks(answers []engine.Answer) (*books, error) {
 			b.hasState = true
 		case strings.EqualFold(name, leaseTable):
 			b.hasLease = true
-		case containsFold(hosts, name):
+		case containsFold(adopt.Hosts, name):
 		default:
 			b.others = append(b.others, name)
 		}

@@ -163,7 +163,9 @@ func toolFolders() []toolFolder {
 			"prisma/migrations/20240102000001_older/migration.sql", "/*\n  Warnings:\n\n  - It's gone; all of it.\n\n*/\n-- RedefineTables\nPRAGMA foreign_keys=OFF;\nDROP INDEX i;\nPRAGMA foreign_key_check(\"b\");\nPRAGMA foreign_key_check;\nPRAGMA foreign_keys=ON;\n",
 			"prisma/migrations/20240103000000_empty/migration.sql", "-- This is an empty migration.",
 			"prisma/migrations/20240104000000_/migration.sql", "-- no name was given\nCREATE INDEX j ON a (y);",
-		), does: tables + rebuild + "CREATE INDEX j ON a (y)", versions: "1_init 20240102000000_rebuild 20240102000001_older 20240103000000_empty 20240104000000_20240104000000"},
+			"prisma/migrations/20240105000000_pulled/migration.sql", "-- CreateIndex\nPragma writable_schema=1;\nCREATE UNIQUE INDEX \"sqlite_autoindex_b_1\" ON \"b\"(\"x\");\nPragma writable_schema=0;\n",
+		), does: tables + rebuild + `CREATE INDEX j ON a (y); PRAGMA writable_schema=1; CREATE UNIQUE INDEX "sqlite_autoindex_b_1" ON "b"("x"); PRAGMA writable_schema=0`,
+			versions: "1_init 20240102000000_rebuild 20240102000001_older 20240103000000_empty 20240104000000_20240104000000 20240105000000_pulled"},
 		{name: "rusqlite_migration", files: files(
 			"01-init/up.sql", tables, "01-init/down.sql", "DROP TABLE b; DROP TABLE a;", "02-a_trigger/up.sql", trigger,
 		), does: tables + trigger, versions: "1_init 2_a_trigger"},
@@ -182,7 +184,8 @@ func toolFolders() []toolFolder {
 		), does: tables + trigger, versions: "20240101000000_init 20240102000000_trigger"},
 		{name: "d1", layout: "d1", files: files(
 			"0000_init.sql", tables, "0001_rebuild.sql", "PRAGMA defer_foreign_keys = on;\n"+rebuild+"\nPRAGMA defer_foreign_keys = off;\n",
-		), does: tables + rebuild, versions: "1_init 2_rebuild"},
+			"0011_search.sql", "-- Migration number: 0011 \t 2025-11-25T21:53:13.390Z\n-- 1. a; then — \"search\"\nPRAGMA foreign_keys = OFF;\nPRAGMA defer_foreign_keys = TRUE;\nCREATE VIRTUAL TABLE found USING fts5(y, content='a', content_rowid='x');\n",
+		), does: tables + rebuild + "CREATE VIRTUAL TABLE found USING fts5(y, content='a', content_rowid='x')", versions: "1_init 2_rebuild 12_search"},
 		{name: "knex", layout: "knex", files: files(
 			"20240101000000_init.sql", tables, "20240102000000-trigger.up.sql", trigger, "20240102000000-trigger.down.sql", "DROP TRIGGER touch",
 		), does: tables + trigger, versions: "20240101000000_init 20240102000000_trigger"},

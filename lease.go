@@ -258,7 +258,7 @@ func (m *Migrator) Unlock(ctx context.Context, l *Lease) error {
 			defer s.end()
 			r.store = localStore{s, w}
 		}
-		return w.retryIf(ctx, r.passes, func() error { return r.takeAway(ctx, l) })
+		return cannotWrite(w.retryIf(ctx, r.passes, func() error { return r.takeAway(ctx, l) }))
 	}))
 }
 

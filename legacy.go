@@ -30,13 +30,13 @@ func (r *run) findLegacy(ctx context.Context, b *books, ask asker) (*legacy, err
 	if len(b.known()) > 0 || len(b.others) == 0 || r.config.baseline == baselineNone || len(r.config.sets) != 1 {
 		return nil, nil
 	}
-	f := finder{run: r, set: r.config.sets[0], books: b, ask: ask, ignore: slices.Clone(hosts)}
+	f := finder{run: r, set: r.config.sets[0], books: b, ask: ask, ignore: slices.Clone(adopt.Hosts)}
 	var l *legacy
 	var err error
 	if at := r.config.baselineAt; at > 0 {
 		_, _, err = f.history(ctx) // to leave out the tool's tables; it need not count otherwise
 		if err = ctx.Err(); err == nil {
-			b.doubt, err = f.doubt(ctx, func(m *Migration) bool { return m.Version <= at })
+			b.doubt, err = f.doubt(ctx, upTo(at))
 		}
 	} else {
 		l, err = f.find(ctx)
@@ -103,18 +103,25 @@ func (f *finder) history(ctx context.Context) (*adopt.History, *adopt.Mapping, e
 	if err != nil {
 		return nil, nil, err
 	}
-	candidates, err := adopt.Recognise(answers, f.run.config.adoptTable)
-	if err != nil {
-		return nil, nil, err
-	}
-	unread, whose := adopt.Unread(answers)
-	f.ignore = append(f.ignore, unread...)
-	f.hint = strings.Join(slices.DeleteFunc([]string{adopt.Hint(answers), whose}, func(s string) bool { return s == "" }), "; ")
-	var histories []*adopt.History
+	candidates, err := adopt.Recognise(answers, "")
 	for _, c := range candidates {
 		if c.Table != "" {
 			f.ignore = append(append(f.ignore, c.Table), c.Companions...)
 		}
+	}
+	unread, whose := adopt.Unread(answers)
+	f.ignore = append(f.ignore, unread...)
+	if table := f.run.config.adoptTable; table != "" && err == nil {
+		f.ignore = append(f.ignore, table)
+		candidates, err = adopt.Recognise(answers, table)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	f.hint = strings.Join(slices.DeleteFunc([]string{adopt.Hint(answers), whose}, func(s string) bool { return s == "" }), "; ")
+	var histories []*adopt.History
+	for _, c := range candidates {
+		f.ignore = append(f.ignore, c.Companions...)
 		answers := []engine.Answer{}
 		if queries := c.Queries(); len(queries) > 0 {
 			if answers, err = f.ask(ctx, queries...); err != nil {
@@ -168,6 +175,7 @@ func (f *finder) adopted(ctx context.Context, h *adopt.History, m *adopt.Mapping
 		l.refusals = append(l.refusals, refuse(ErrChanged, "%s, by the history of %s", p.Text, h))
 	}
 	newest := f.set.newest()
+	newer := false // and the structure may be any
 	for _, e := range m.Unknown {
 		what := e.ID
 		if !strings.Contains(e.ID, e.Name) {
@@ -179,6 +187,7 @@ func (f *finder) adopted(ctx context.Context, h *adopt.History, m *adopt.Mapping
 		}
 		switch {
 		case e.Newer && f.run.config.newer == newerAllow:
+			newer = true
 		case e.Newer:
 			l.refusals = append(l.refusals, refuse(ErrSchemaNewer, "the history of %s has %s, and this program knows versions up to %d; start a newer program%s", h, quote(what), newest, otherwise))
 		default:
@@ -196,7 +205,7 @@ func (f *finder) adopted(ctx context.Context, h *adopt.History, m *adopt.Mapping
 		skipped[v] = true
 	}
 	switch {
-	case len(l.refusals) > 0:
+	case len(l.refusals) > 0 || newer:
 		return l, nil
 	case len(assumed)+len(skipped) > 0:
 		return l, f.check(ctx, h, l, assumed, skipped)
@@ -348,7 +357,7 @@ func (f *finder) byStructure(ctx context.Context, unrecorded bool) (*legacy, err
 		if joinNames(steps[i].names, f.ignore) != mine {
 			continue
 		}
-		at, err := r.schemaAt(ctx, i, f.ignore)
+		at, err := r.schemaOf(ctx, upTo(steps[i].version), f.ignore)
 		if err != nil {
 			return nil, err
 		}
@@ -509,7 +518,7 @@ func (f *finder) nearest(ctx context.Context, r *replay, steps []replayed, have 
 	best, distance := -1, 0
 	var want *schema.Schema
 	for _, i := range order[:min(3, len(order))] {
-		at, err := r.schemaAt(ctx, i, f.ignore)
+		at, err := r.schemaOf(ctx, upTo(steps[i].version), f.ignore)
 		if err != nil {
 			return nil, err
 		}

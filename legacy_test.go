@@ -1,14 +1,17 @@
 package migratingsqlite_test
 
 import (
+	"database/sql/driver"
 	"fmt"
 	"log/slog"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 
 	"github.com/migratingsqlite/migratingsqlite"
+	"modernc.org/sqlite"
 )
 
 const notes1, notes2, notes3, notes4 = `CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL)`,
@@ -120,6 +123,64 @@ INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, 1), (1, 1), (2,
 	want(t, rows(t, path, "SELECT kind FROM notes"), []string{"rich"})
 	want(t, rows(t, path, "SELECT count(*) FROM goose_db_version"), []string{"3"}) // left as it is
 	must(t, with(t, path+"?_migrate=check", set))
+}
+
+// Of two histories the one counts that is named. The other's table is no part of
+// the structure either.
+func TestTheHistoryThatIsNamed(t *testing.T) {
+	const (
+		goose   = "CREATE TABLE goose_db_version (id INTEGER PRIMARY KEY, version_id INTEGER NOT NULL, is_applied INTEGER NOT NULL, tstamp TIMESTAMP); INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, 1), (1, 1), (2, 1);"
+		migrate = "CREATE TABLE %s (version uint64, dirty bool); INSERT INTO %[1]s VALUES (2, 0);"
+	)
+	set := app(t, "0001_notes.sql", notes1, "0002_kind.sql", notes2, "0003_index.sql", notes4)
+	for _, name := range []string{"schema_migrations", "goose_db_version", "ours"} {
+		path := filepath.Join(t.TempDir(), "app.db")
+		change(t, path, goose+fmt.Sprintf(migrate, "schema_migrations")+fmt.Sprintf(migrate, "ours")+notes1+";"+notes2)
+		wantError(t, with(t, path, set), migratingsqlite.ErrUnknownSchema, "goose (table goose_db_version), golang-migrate (table schema_migrations)", "_migrate_adopt_table")
+		if name != "ours" {
+			change(t, path, "DROP TABLE ours")
+		}
+		must(t, with(t, path+"?_migrate_adopt_table="+name, set))
+		want(t, rows(t, path, history), []string{"app 1 notes baseline", "app 2 kind baseline", "app 3 index applied"})
+		want(t, rows(t, path, "SELECT json_extract(metadata, '$.from') FROM migratingsqlite_history WHERE version = 1 AND set_name = 'app'")[0], map[string]string{
+			"schema_migrations": "golang-migrate (table schema_migrations)", "goose_db_version": "goose (table goose_db_version)", "ours": "golang-migrate (table ours)"}[name])
+	}
+}
+
+// Of several sets there is no telling which one's the tables are. Once that is
+// known, the other is new.
+func TestAHistoryAndSeveralSets(t *testing.T) {
+	const table = "CREATE TABLE goose_db_version (id INTEGER PRIMARY KEY, version_id INTEGER NOT NULL, is_applied INTEGER NOT NULL, tstamp TIMESTAMP); INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, 1), (1, 1);"
+	path := filepath.Join(t.TempDir(), "app.db")
+	change(t, path, table+notes1)
+	set, other := app(t, "0001_notes.sql", notes1, "0002_kind.sql", notes2), load(t, "other", files("0001_other.sql", "CREATE TABLE other (x)"))
+	both := func() error {
+		return open(t, path, migratingsqlite.WithSet(set, other)).Ping()
+	}
+	wantError(t, both(), migratingsqlite.ErrUnknownSchema, "with several sets none of another tool is looked for; open it once with the set alone whose tables they are (_migrate_set)", "the database is unchanged")
+	must(t, with(t, path, set))
+	must(t, both())
+	want(t, rows(t, path, history), []string{"app 1 notes baseline", "app 2 kind applied", "other 1 other applied"})
+}
+
+// A history is taken over by the upgrade, and so only if that succeeds.
+func TestAdoptionIsUndoneWithTheUpgrade(t *testing.T) {
+	const table = "CREATE TABLE goose_db_version (id INTEGER PRIMARY KEY, version_id INTEGER NOT NULL, is_applied INTEGER NOT NULL, tstamp TIMESTAMP); INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, 1), (1, 1);"
+	for _, directive := range []string{"", "-- migratingsqlite: no-transaction\n"} {
+		path := filepath.Join(t.TempDir(), "app.db")
+		change(t, path, table+notes1)
+		failing := app(t, "0001_notes.sql", notes1, "0002_kind.sql", notes2, "0003_more.sql", directive+"CREATE TABLE more (x); INSERT INTO lacking VALUES (1)")
+		wantError(t, with(t, path, failing), nil, "no such table: lacking")
+		there := []string{"app 3 more failed"}
+		if directive != "" { // what was before it is committed, and it goes on from there
+			there = []string{"app 1 notes baseline", "app 2 kind applied", "app 3 more failed"}
+		}
+		want(t, rows(t, path, history), there)
+		want(t, rows(t, path, "SELECT version_id FROM goose_db_version"), []string{"0", "1"})
+		change(t, path, "CREATE TABLE lacking (x)")
+		must(t, with(t, path, failing))
+		want(t, rows(t, path, history), []string{"app 1 notes baseline", "app 2 kind applied", "app 3 more applied"})
+	}
 }
 
 // golang-migrate keeps one number, and skips what comes late.
@@ -240,6 +301,35 @@ func TestWhatDrizzlePassedOver(t *testing.T) {
 	}
 }
 
+// A row of a newer program is not one whose file is missing.
+func TestADatabaseOfANewerProgram(t *testing.T) {
+	for name, c := range map[string]struct {
+		legacy string
+		files  fstest.MapFS
+		layout string
+	}{
+		"goose":   {"CREATE TABLE goose_db_version (id INTEGER PRIMARY KEY, version_id, is_applied, tstamp); INSERT INTO goose_db_version (version_id, is_applied) VALUES (1, 1), (2, 1);", files("1_notes.sql", notes1), "native"},
+		"from 0":  {"CREATE TABLE schema_migrations (version uint64, dirty bool); INSERT INTO schema_migrations VALUES (1, 0);", files("0_notes.up.sql", notes1), "golang-migrate"},
+		"Flyway":  {`CREATE TABLE flyway_schema_history (installed_rank INT PRIMARY KEY, version VARCHAR(50), description, type, script, checksum INT, installed_by, installed_on, execution_time, success); INSERT INTO flyway_schema_history VALUES (1, '1', 'notes', 'SQL', 'V1__notes.sql', NULL, '', '', 1, 1), (2, '1.1', 'kind', 'SQL', 'V1_1__kind.sql', NULL, '', '', 1, 1);`, files("V1__notes.sql", notes1), "flyway"},
+		"Knex":    {"CREATE TABLE knex_migrations (id integer primary key, name varchar(255), batch integer, migration_time datetime); INSERT INTO knex_migrations (name) VALUES ('0001_notes.js'), ('0002_kind.js');", files("0001_notes.sql", notes1), "knex"},
+		"Drizzle": {"CREATE TABLE __drizzle_migrations (id SERIAL PRIMARY KEY, hash text NOT NULL, created_at numeric); INSERT INTO __drizzle_migrations (hash, created_at) VALUES ('x', 1700000000123), ('y', 1700000100123);", files("meta/_journal.json", `{"entries":[{"idx":0,"when":1700000000123,"tag":"0000_notes"}]}`, "0000_notes.sql", notes1), ""},
+		"Prisma":  {"CREATE TABLE _prisma_migrations (id TEXT, checksum TEXT, finished_at DATETIME, migration_name TEXT, logs TEXT, rolled_back_at DATETIME, started_at DATETIME); INSERT INTO _prisma_migrations (checksum, migration_name, finished_at) VALUES ('', '20240101000000_notes', 1), ('', '20240102000000_kind', 1);", files("migration_lock.toml", "", "20240101000000_notes/migration.sql", notes1), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "app.db")
+			change(t, path, c.legacy+notes1+";"+notes2)
+			opts := []migratingsqlite.SetOption{}
+			if c.layout != "" {
+				opts = append(opts, migratingsqlite.Layout(c.layout))
+			}
+			set := load(t, "app", c.files, opts...)
+			wantError(t, with(t, path, set), migratingsqlite.ErrSchemaNewer, "start a newer program", "the database is unchanged")
+			must(t, with(t, path+"?_migrate_newer=allow", set))
+			want(t, rows(t, path, "SELECT status FROM migratingsqlite_history WHERE set_name = 'app'"), []string{"baseline"})
+		})
+	}
+}
+
 // drizzle-kit writes the files, and wrangler applies them.
 func TestAdoptD1WithDrizzlesFolder(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "app.db")
@@ -273,6 +363,12 @@ func TestWhatIsSaidOfADatabaseIsComparedWithIt(t *testing.T) {
 			var log strings.Builder
 			path := filepath.Join(t.TempDir(), "app.db")
 			change(t, path, c.legacy)
+			m, err := migratingsqlite.NewMigrator(path+c.params, migratingsqlite.WithSet(c.set))
+			must(t, err)
+			plan, err := m.Plan(t.Context())
+			must(t, err)
+			must(t, m.Close())
+			want(t, plan.Sets[0].Because, c.want)
 			must(t, open(t, path+c.params, migratingsqlite.WithSet(c.set), migratingsqlite.WithLogger(slog.New(slog.NewTextHandler(&log, nil)))).Ping())
 			want(t, rows(t, path, "SELECT DISTINCT json_extract(metadata, '$.from') FROM migratingsqlite_history WHERE set_name = 'app' AND status = 'baseline'"), []string{c.want})
 			_, but, doubted := strings.Cut(c.want, "although ")
@@ -330,6 +426,36 @@ func TestFoldersThatCountFromZero(t *testing.T) {
 				}
 				want(t, rows(t, path, history), wanted)
 			})
+		}
+	}
+}
+
+// What a set makes is found out once in a process, however many databases are
+// taken over.
+func TestASetIsReplayedOnce(t *testing.T) {
+	var calls atomic.Int64
+	sqlite.MustRegisterScalarFunction("replayed", 0, func(*sqlite.FunctionContext, []driver.Value) (driver.Value, error) {
+		return calls.Add(1), nil
+	})
+	const goose = "CREATE TABLE goose_db_version (id INTEGER PRIMARY KEY, version_id INTEGER, is_applied INTEGER, tstamp TIMESTAMP); INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, 1), (1, 1), (2, 1);"
+	for name, c := range map[string]struct {
+		legacy, params string
+		wanted         int64
+	}{
+		"by the structure":    {notes1 + ";" + notes2, "", 3}, // the names after each, and the two that have the same
+		"by a history":        {goose + notes1 + ";" + notes2, "", 1},
+		"by a stated version": {notes1 + ";" + notes2, "?_migrate_baseline=2", 1},
+	} {
+		set := load(t, "app", files("0001_notes.sql", notes1+"; SELECT replayed() -- "+name, "0002_kind.sql", notes2, "0003_index.sql", notes4))
+		calls.Store(0)
+		for range 3 {
+			path := filepath.Join(t.TempDir(), "app.db")
+			change(t, path, c.legacy)
+			must(t, with(t, path+c.params, set))
+			want(t, rows(t, path, history), []string{"app 1 notes baseline", "app 2 kind baseline", "app 3 index applied"})
+		}
+		if got := calls.Load(); got != c.wanted {
+			t.Errorf("%s: replayed %d times", name, got)
 		}
 	}
 }

@@ -232,14 +232,15 @@ func Layout(name string) SetOption {
 }
 
 // Func adds a migration written in Go. It takes its place among the files by
-// its version; down may be nil. Since a function has no text to compare, its
+// its version. down undoes it, and may be nil. Since a function has no text to compare, its
 // checksum is "func", and what it does must not change once it is released.
 //
 // With the version and the name of a file, the two are one migration: the
 // script runs, and then the function, in the same transaction. The checksum is
 // the script's. Let the script make the structure, and the function fill it:
 // a database without a history is recognised by its structure, for which no
-// function is called.
+// function is called. On the way back down runs first, and then the down script;
+// one of the two is enough.
 func Func(version int64, name string, up, down MigrateFunc) SetOption {
 	return func(c *setConfig) error {
 		switch {
@@ -442,19 +443,10 @@ func (s *Set) check(m *Migration, buf *[]byte) (look, error) {
 	}
 	m.Checksum, m.manner = up.checksum, up.manner
 	for _, d := range up.directives {
-		says, known := directives[d.Word]
-		var why error
+		says := directives[d.Word]
+		why := faultOf(d)
 		switch {
-		case d.Word == directiveUnless:
-			_, why = parseThing(d.Args)
-		case d.Word == script.Nolint: // a newer tool may have codes that this program does not know
-			_, why = d.Codes()
-		case !d.Leading && known:
-			why = errors.New("this directive must come before the first statement")
-		case !known:
-			why = fmt.Errorf("unknown directive %s; did you mean %s?", quote(d.Word), near.Word(d.Word, append(keys(directives), directiveUnless, script.Nolint)))
-		case d.Args != "":
-			why = fmt.Errorf("the directive %s takes nothing after it", d.Word)
+		case why != nil:
 		case m.compatible*says.compatible != 0 && m.compatible != says.compatible:
 			why = errors.New("a migration is compatible or breaking, not both")
 		case m.manner*says.manner != 0 && m.manner != says.manner:
@@ -475,12 +467,37 @@ func (s *Set) check(m *Migration, buf *[]byte) (look, error) {
 	}
 	down, downErr := s.checkScript(m, m.downFile, true, buf)
 	if downErr == nil {
+		for _, d := range down.directives {
+			if why := faultOf(d); why != nil {
+				down.faults = append(down.faults, s.malformed(m, m.downFile, d.Line, d.Column, "", why))
+			}
+		}
 		downErr = inLineOrder(down.faults)
 	}
 	if m.foreign != nil && down.empty {
 		m.downFile = "" // there is no such section, or nothing in it
 	}
 	return max(up.look, down.look), errors.Join(err, downErr)
+}
+
+// faultOf says what is wrong with a directive by itself.
+func faultOf(d script.Directive) error {
+	_, known := directives[d.Word]
+	switch {
+	case d.Word == directiveUnless:
+		_, err := parseThing(d.Args)
+		return err
+	case d.Word == script.Nolint: // a newer tool may have codes that this program does not know
+		_, err := d.Codes()
+		return err
+	case !known:
+		return fmt.Errorf("unknown directive %s; did you mean %s?", quote(d.Word), near.Word(d.Word, append(keys(directives), directiveUnless, script.Nolint)))
+	case !d.Leading:
+		return errors.New("this directive must come before the first statement")
+	case d.Args != "":
+		return fmt.Errorf("the directive %s takes nothing after it", d.Word)
+	}
+	return nil
 }
 
 // maxFaults is how many a file is told of at once.

@@ -99,6 +99,7 @@ type SetPlan struct {
 	Version  int64       // the newest that the database has, 0 if it has none
 	Target   int64       // the newest after the upgrade
 	Baseline []Migration // would be recorded as being there already
+	Because  string      // what says so, and what in the structure speaks against it; "" without Baseline
 	Pending  []Migration // would be applied, in this order
 }
 
@@ -126,6 +127,9 @@ type Result struct {
 	Applied  []Applied     // in this order; empty if there was nothing to do
 	Undone   []Applied     // by [Migrator.Down], in this order
 	LockWait time.Duration // how long it waited for other connections
+	// Backup is the path of the snapshot of what was there before, by [WithBackup];
+	// "" if none was taken.
+	Backup string
 }
 
 // Applied is a migration that was applied, or undone: File is that of its down
@@ -151,7 +155,7 @@ func (m *Migrator) Plan(ctx context.Context) (*Plan, error) {
 	}
 	for _, s := range p.sets[1:] {
 		plan.Sets = append(plan.Sets, SetPlan{
-			Set: s.set.name, Version: s.version, Target: s.after(), Baseline: s.baseline, Pending: s.pending,
+			Set: s.set.name, Version: s.version, Target: s.after(), Baseline: s.baseline, Because: s.because(), Pending: s.pending,
 		})
 	}
 	return plan, nil
@@ -223,7 +227,7 @@ func (m *Migrator) Up(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	result := &Result{LockWait: report.LockWait}
+	result := &Result{LockWait: report.LockWait, Backup: report.Backup}
 	for _, d := range report.Done {
 		if d.set != ownSet && d.status == statusApplied {
 			result.Applied = append(result.Applied, Applied{
@@ -323,6 +327,9 @@ func (m *Migrator) with(ctx context.Context, c driver.Connector, w *waiter, f fu
 	p := place{conn: conn}
 	if !m.config.inMemory {
 		p.another = c.Connect
+		if p.source, err = m.config.source(); err != nil {
+			return err
+		}
 	}
 	return f(p)
 }

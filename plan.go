@@ -15,6 +15,7 @@ type plan struct {
 	known     []string // the sets that it has a history of
 	traced    bool     // a failed attempt was recorded in it
 	committed bool     // a part of it was
+	begun     bool     // an earlier run has done a part of it
 	lease     leaseRow
 	refusal   error
 	forbidden error // the part of it that is about any writing, not only upgrades
@@ -49,6 +50,9 @@ func (p *plan) must() bool {
 func (p *plan) may() bool {
 	return p.must() || slices.ContainsFunc(p.sets, func(s setPlan) bool { return s.refresh })
 }
+
+// last is the part of the last set, which stands for all where one number must do.
+func (p *plan) last() *setPlan { return &p.sets[len(p.sets)-1] }
 
 // pending counts the migrations to apply, without the driver's own.
 func (p *plan) pending() (n int) {
@@ -140,7 +144,11 @@ func newPlan(c *config, b *books) *plan {
 	switch {
 	case p.known != nil || p.empty || c.baseline == baselineNone || c.baselineAt > 0:
 	case b.legacy == nil:
-		refusals = append(refusals, unknownSchema(c, b, "", ""))
+		why, cure := "", ""
+		if len(c.sets) > 1 {
+			why, cure = ", and with several sets none of another tool is looked for", "open it once with the set alone whose tables they are (_migrate_set)"
+		}
+		refusals = append(refusals, unknownSchema(c, b, why, cure))
 	default:
 		refusals = append(refusals, b.legacy.refusals...)
 	}
@@ -152,6 +160,7 @@ func newPlan(c *config, b *books) *plan {
 	p.sets, refusals = append(p.sets, s), append(refusals, err...)
 	p.forbidden = join(append(forbidden, err...))
 	for _, set := range c.sets {
+		p.begun = p.begun || b.begun(set)
 		s, err := planSet(c, b, set)
 		if len(c.sets) > 1 {
 			for i := range err {
@@ -358,6 +367,14 @@ func (s *setPlan) digestAfter(current map[key]record) string {
 		repeatable = len(s.target)
 	}
 	return digest(slices.Concat(s.target[:repeatable], beyond, s.target[repeatable:]))
+}
+
+// because says why the baseline is taken to be there.
+func (s *setPlan) because() string {
+	if len(s.baseline) == 0 {
+		return ""
+	}
+	return s.legacy
 }
 
 // after returns the version after the run.

@@ -51,6 +51,9 @@ var parts = map[string]func(dsn string) error{
 	"newer program": func(dsn string) error {
 		return playProgram(dsn, "person", files(newerProgram...))
 	},
+	"visitor above":   func(dsn string) error { return playVisitor(dsn, top) },
+	"visitor below":   func(dsn string) error { return playVisitor(dsn, ground) },
+	"descent":         playDescent,
 	"stairs and then": func(dsn string) error { return playProgram(dsn, "person", plainStairs.files()) },
 }
 

@@ -135,18 +135,8 @@ func (m *Migrator) Baseline(ctx context.Context) (*Plan, error) {
 	}
 	recording := *m.config
 	recording.recording = true
-	report, err := m.upgrade(ctx, &recording)
-	if err != nil {
+	if _, err := m.upgrade(ctx, &recording); err != nil {
 		return nil, err
-	}
-	for i := range plan.Sets {
-		s := &plan.Sets[i]
-		s.Baseline = nil
-		for _, d := range report.Done {
-			if d.set == s.Set {
-				s.Baseline = append(s.Baseline, *d.migration)
-			}
-		}
 	}
 	return plan, nil
 }

@@ -20,16 +20,27 @@ import (
 type replay struct {
 	set *Set
 
-	mu    sync.Mutex
-	steps []replayed // after each version; nil until needed
-	err   error
+	mu      sync.Mutex
+	steps   []replayed // after each version; nil until needed
+	err     error
+	choices map[string]structure // by what is chosen
 }
+
+// structure is what some of the migrations make: answers to schema.Queries, nil
+// if there are none.
+type structure struct {
+	answers []engine.Answer
+	err     error
+}
+
+// maxChoices is how many structures of a set are kept: databases of many tenants
+// are at few versions.
+const maxChoices = 64
 
 // replayed is the structure after one version.
 type replayed struct {
 	version int64
 	names   [][]driver.Value // answers to namesQuery
-	schema  []engine.Answer  // to schema.Queries; nil until needed
 }
 
 var replays struct {
@@ -87,36 +98,40 @@ func (r *replay) after(ctx context.Context) ([]replayed, error) {
 	return slices.Clone(r.steps), r.err
 }
 
-// schemaAt returns the structure after the i-th version, without some tables.
-func (r *replay) schemaAt(ctx context.Context, i int, ignore []string) (*schema.Schema, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.steps[i].schema == nil {
-		at, err := r.structure(ctx, func(m *Migration) bool { return m.Version <= r.steps[i].version })
-		if err != nil {
-			return nil, err
-		}
-		r.steps[i].schema = at
-	}
-	return schema.Read(r.steps[i].schema, ignore...)
-}
-
 // schemaOf returns the structure that some of the migrations make, without some
 // tables; nil if there are none.
 func (r *replay) schemaOf(ctx context.Context, chosen func(*Migration) bool, ignore []string) (*schema.Schema, error) {
-	answers, err := r.structure(ctx, chosen)
-	if err != nil || answers == nil {
-		return nil, err
+	key := make([]byte, len(r.set.migrations))
+	for i := range r.set.migrations {
+		if m := &r.set.migrations[i]; m.Version > 0 && chosen(m) {
+			key[i] = 1
+		}
 	}
-	return schema.Read(answers, ignore...)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s, ok := r.choices[string(key)]
+	if !ok {
+		s.err = r.run(ctx, chosen, func(m *Migration, ask asker) (err error) {
+			s.answers, err = ask(ctx, schema.Queries...)
+			return err
+		})
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if r.choices == nil || len(r.choices) == maxChoices {
+			r.choices = map[string]structure{}
+		}
+		r.choices[string(key)] = s
+	}
+	if s.err != nil || s.answers == nil {
+		return nil, s.err
+	}
+	return schema.Read(s.answers, ignore...)
 }
 
-func (r *replay) structure(ctx context.Context, chosen func(*Migration) bool) (answers []engine.Answer, err error) {
-	err = r.run(ctx, chosen, func(m *Migration, ask asker) (err error) {
-		answers, err = ask(ctx, schema.Queries...)
-		return err
-	})
-	return answers, err
+// upTo chooses the migrations up to a version.
+func upTo(version int64) func(*Migration) bool {
+	return func(m *Migration) bool { return m.Version <= version }
 }
 
 type asker = func(context.Context, ...string) ([]engine.Answer, error)

@@ -39,6 +39,7 @@ type run struct {
 type report struct {
 	Done     []done // in the order in which it was done
 	LockWait time.Duration
+	Backup   string // the path of the snapshot of what was there before, "" if there is none
 }
 
 // applied counts the migrations, without the driver's own.
@@ -106,6 +107,9 @@ func (r *run) explain(ctx context.Context, err error) error {
 		set = m.Set
 	}
 	state := r.plan.state(set)
+	if r.report.Backup != "" && (r.plan.committed || r.plan.begun) {
+		state += "; what it was before is in " + r.report.Backup
+	}
 	if r.sent {
 		state = "an answer was lost, so it is open whether it was done: plan again to see"
 	}
@@ -378,6 +382,9 @@ func (r *run) transact(ctx context.Context) error {
 		r.tel.plan(r.plan)
 	}
 	if err := r.plan.read(); err != nil {
+		return err
+	}
+	if err := r.backUpPlan(ctx); err != nil {
 		return err
 	}
 	checkKeys := r.plan.mayBreakKeys()

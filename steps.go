@@ -155,6 +155,12 @@ func (r *run) takeLock(ctx context.Context, l *lease) error {
 			spare, err = true, errHeld
 		}
 	}
+	if err == nil && r.plan.must() {
+		r.tel.begin(ctx, r.plan)
+		if err = r.plan.read(); err == nil {
+			err = r.backUpPlan(ctx)
+		}
+	}
 	if err != nil {
 		r.unlock(ctx)
 	}

@@ -14,6 +14,7 @@ type place struct {
 	conn    driver.Conn                                // nil if there is a server
 	server  engine.Server                              // nil if there is a connection
 	another func(context.Context) (driver.Conn, error) // opens one more connection; nil if that would be another database
+	source  driver.Connector                           // opens one for a snapshot; nil where there is nothing to take one of
 }
 
 // localStore does with a connection what an engine.Server does with requests,

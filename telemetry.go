@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/migratingsqlite/migratingsqlite/internal/engine"
+	"github.com/migratingsqlite/migratingsqlite/internal/snapshot"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -31,6 +32,7 @@ const (
 	spanStatement = "statement"
 	eventLocked   = "migratingsqlite.locked"   // the write lock or the lease is held from here on
 	eventProgress = "migratingsqlite.progress" // of a migration in batches
+	eventBackup   = "migratingsqlite.backup"   // a snapshot was taken, before anything was written
 
 	metricUpgrade   = "migratingsqlite.upgrade.duration"   // histogram, s
 	metricDowngrade = "migratingsqlite.downgrade.duration" // histogram, s
@@ -58,6 +60,9 @@ const (
 	keyStatements  = attribute.Key("migratingsqlite.migration.statements")
 	keyRows        = attribute.Key("migratingsqlite.migration.rows_affected")
 	keyRate        = attribute.Key("migratingsqlite.migration.rows_per_second")
+	keyBackupPath  = attribute.Key("migratingsqlite.backup.path")
+	keyBackupSize  = attribute.Key("migratingsqlite.backup.bytes")
+	keyBackupTime  = attribute.Key("migratingsqlite.backup.duration_ms")
 )
 
 // The values of migratingsqlite.outcome.
@@ -147,7 +152,7 @@ func (t *telemetry) plan(p *plan) {
 		t.span.SetAttributes(keySet.String(d.Set), keyFromVersion.Int64(d.From), keyToVersion.Int64(d.To), keyPending.Int(len(d.Steps)))
 		return
 	}
-	s := &p.sets[len(p.sets)-1]
+	s := p.last()
 	t.span.SetAttributes(keySet.String(s.set.name), keyFromVersion.Int64(s.from), keyToVersion.Int64(s.after()), keyPending.Int(p.pending()))
 	if len(t.config.sets) > 1 {
 		t.span.SetAttributes(keySets.StringSlice(setNames(t.config.sets)))
@@ -162,6 +167,13 @@ func (t *telemetry) waited(d time.Duration, locked bool) {
 	t.span.SetAttributes(keyLockWait.Int64(d.Milliseconds()))
 	if locked {
 		t.span.AddEvent(eventLocked)
+	}
+}
+
+// backedUp records a snapshot.
+func (t *telemetry) backedUp(s *snapshot.Snapshot, took time.Duration) {
+	if t.recording() {
+		t.span.AddEvent(eventBackup, trace.WithAttributes(keyBackupPath.String(s.Path), keyBackupSize.Int64(s.Size), keyBackupTime.Int64(took.Milliseconds())))
 	}
 }
 
@@ -186,6 +198,9 @@ func (t *telemetry) end(outcome string, p *plan, r *report, err error) {
 	} else {
 		measure(t.ctx, metricUpgrade, "Duration of upgrades of a database.", elapsed, keyOutcome.String(outcome))
 	}
+	if r.Backup != "" {
+		attrs = append(attrs, slog.String("backup", r.Backup))
+	}
 	for _, s := range p.sets {
 		if s.set.name != ownSet && t.down == nil {
 			attrs = append(attrs, slog.Group(s.set.name, "from", s.from, "to", s.after(), "pending", len(s.pending)))
@@ -195,14 +210,15 @@ func (t *telemetry) end(outcome string, p *plan, r *report, err error) {
 	if errors.As(err, &panicked) {
 		attrs = append(attrs, slog.String("stack", string(panicked.stack)))
 	}
+	repeated := outcome == outcomeRefused && t.config.repeats(err) // a busy pool asks again and again
 	for _, s := range p.sets {
-		if s.doubt != "" && outcome != outcomeRefused {
+		if s.doubt != "" && !repeated {
 			log.LogAttrs(t.ctx, slog.LevelWarn, "migratingsqlite: the database is not as it is said to be",
 				slog.String("database", t.config.database), slog.String("baseline", s.doubt))
 		}
 	}
 	switch {
-	case outcome == outcomeRefused && t.config.repeats(err): // a busy pool asks again and again
+	case repeated:
 	case err != nil:
 		log.LogAttrs(t.ctx, slog.LevelError, "migratingsqlite: the database was not "+did, append(attrs,
 			slog.String("outcome", outcome), slog.String("error", err.Error()))...)

@@ -52,7 +52,7 @@ func (w *waiter) wait(ctx context.Context, start time.Time, cause error) error {
 		return context.Cause(ctx)
 	}
 	if left <= 0 && !isBusy(cause) && !errors.Is(cause, errHeld) && !errors.Is(cause, errLost) {
-		return fmt.Errorf("gave up after %s: %w; see whether the server runs, can be reached and is not overloaded, or wait longer with _migrate_timeout", w.budget, cause)
+		return w.gaveUp(cause)
 	}
 	if left <= 0 && errors.Is(cause, errHeld) {
 		return &refusal{ErrLocked, cause, fmt.Sprintf("%v, and has not finished within %s; open it again later, or wait longer with _migrate_timeout", cause, w.budget)}
@@ -73,6 +73,11 @@ func (w *waiter) wait(ctx context.Context, start time.Time, cause error) error {
 	// let it in.
 	w.spent += min(time.Since(start), d+maxPause)
 	return err
+}
+
+// gaveUp is the error of a server that was waited for in vain.
+func (w *waiter) gaveUp(cause error) error {
+	return fmt.Errorf("gave up after %s: %w; see whether the server runs, can be reached and is not overloaded, or wait longer with _migrate_timeout", w.budget, cause)
 }
 
 func (w *waiter) locked(cause error) error {

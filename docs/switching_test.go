@@ -192,6 +192,9 @@ func TestSwitchingRefusals(t *testing.T) {
 		"it should be at version 2":        {[]string{first, "CREATE TABLE schema_version (version INTEGER PRIMARY KEY, applied_at TEXT); INSERT INTO schema_version VALUES (2, '2024')"}, native},
 		"its structure comes nearest":      {[]string{first, "CREATE TABLE extra (x)"}, native},
 		"its structure is that of several": {[]string{first, second}, files("0001_initial.sql", first, "0002_name.sql", second, "0003_rows.sql", "UPDATE users SET name = ''")},
+		"nothing that the program's":       {[]string{"CREATE TABLE other (x)"}, native},
+		"cannot be read: version_id":       {[]string{first, "CREATE TABLE goose_db_version (id INTEGER PRIMARY KEY, version_id, is_applied, tstamp); INSERT INTO goose_db_version (version_id, is_applied) VALUES ('two', 1)"}, native},
+		"there is no table my_versions":    {[]string{first}, native},
 		"user_version is 1":                {[]string{first, "PRAGMA user_version = 1"}, files("20240101000000_initial.sql", first)},
 		"may be laid out":                  {nil, files("V1__initial.sql", first)},
 		"a migration in Go":                {nil, files("00001_initial.sql", gooseUp+first, "00002_name.go", "package migrations")},
@@ -209,7 +212,11 @@ func TestSwitchingRefusals(t *testing.T) {
 			continue
 		}
 		path := legacyDatabase(t, c.scripts...)
-		err := upgrade(path, "", c.files, "")
+		params := ""
+		if strings.Contains(start, "my_versions") {
+			params = "?_migrate_adopt_table=my_versions"
+		}
+		err := upgrade(path, params, c.files, "")
 		if err == nil || !strings.Contains(err.Error(), texts[i][1]) {
 			t.Errorf("got %v\nand switching.md says %q", err, texts[i][1])
 		} else if c.scripts != nil && !strings.Contains(err.Error(), "the database is unchanged") {

@@ -3,10 +3,11 @@
 package libsql_test
 
 import (
+	"database/sql"
+	"slices"
+	"strings"
 	"testing"
 	"time"
-
-	"database/sql"
 
 	"github.com/migratingsqlite/migratingsqlite/internal/sqldtest"
 	_ "github.com/tursodatabase/go-libsql"
@@ -20,11 +21,23 @@ func TestRequestsOfAnUpgrade(t *testing.T) {
 	s.do("CREATE TABLE log (version)")
 	const query = "SELECT count(*) FROM log"
 
+	closed := func(r sqldtest.Request) bool {
+		return strings.Contains(r.Body, `"baton":"`) && strings.Contains(r.Body, `"close"`)
+	}
 	count := func(f func()) (int, time.Duration) {
+		t.Helper()
 		p.Reset()
 		begin := time.Now()
 		f()
-		return p.Requests(), time.Since(begin)
+		took := time.Since(begin)
+		// go-libsql ends its stream behind one's back.
+		for !slices.ContainsFunc(p.Log(), closed) {
+			if time.Since(begin) > time.Minute {
+				t.Fatal("the stream was not ended")
+			}
+			time.Sleep(time.Millisecond)
+		}
+		return p.Requests(), took
 	}
 	ask := func(db *sql.DB) {
 		t.Helper()
@@ -40,13 +53,11 @@ func TestRequestsOfAnUpgrade(t *testing.T) {
 		}
 		ask(db)
 		db.Close()
-		time.Sleep(20 * time.Millisecond) // go-libsql closes its stream behind one's back
 	}
 	upgraded := func() {
 		db := open(t, p.URL, links{n: 50, rows: 10}.load(t))
 		ask(db)
 		db.Close()
-		time.Sleep(20 * time.Millisecond)
 	}
 	open, _ := count(bare)
 	s.clear()

@@ -40,9 +40,14 @@ func open(dsn engine.DSN) (*engine.Database, error) {
 	if c.far != "" {
 		b.server.Decrypt(c.far)
 	}
-	d.Server = b.server
+	d.Server, d.Refresh = b.server, b.server.CatchUp
 	if c.form == replica {
-		d.Refresh = db.refresh
+		d.Refresh = func(ctx context.Context) error {
+			if err := b.server.CatchUp(ctx); err != nil { // it syncs from there
+				return err
+			}
+			return db.refresh(ctx)
+		}
 	}
 	return d, nil
 }

@@ -44,6 +44,8 @@
 //     byte. Text that is not UTF-8 ends the whole process when it is read.
 //   - The stream of a connection is ended in the background. A program that ends
 //     as well may leave it to the server, which ends it after ten seconds.
+//   - To open an embedded replica waits for its server. Callers give up, and the
+//     call goes on: until its connection breaks the replica cannot be opened.
 //   - A transaction of an embedded replica that loses its server between two
 //     statements is lost without an error, up to its COMMIT: the statements in
 //     between are committed each by itself.

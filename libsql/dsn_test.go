@@ -126,7 +126,7 @@ func TestOpenDescribes(t *testing.T) {
 			t.Errorf("%s: %+v", s, d)
 		}
 		isLocal := strings.HasPrefix(s, "libsql:") && !strings.HasPrefix(s, "libsql://")
-		if (d.Gate != nil) != isLocal || (d.Server == nil) != isLocal || (d.Refresh != nil) != strings.Contains(s, "replica") {
+		if (d.Gate != nil) != isLocal || (d.Server == nil) != isLocal || (d.Refresh == nil) != isLocal {
 			t.Errorf("%s: %+v", s, d)
 		}
 	}

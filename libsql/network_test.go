@@ -198,7 +198,7 @@ func (f *faulty) run(s *site, r fault) {
 	begin := time.Now()
 	err := connect(t.Context(), db)
 	took := time.Since(begin)
-	if took > timeout+2*time.Second+2*time.Duration(f.requests)*f.delay {
+	if took > timeout+10*time.Second+2*time.Duration(f.requests)*f.delay {
 		t.Errorf("%s: took %v (%v)", r, took, err)
 	}
 	if !hit.Load() {

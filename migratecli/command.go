@@ -43,6 +43,7 @@ type tool struct {
 
 	dir, set, layout string // standalone: where the migrations are
 	json, yes        bool
+	anySet           bool // the command looks at the books only: any set will do
 	fleet            fleet
 }
 
@@ -169,10 +170,10 @@ A database is a file (app.db), a DSN as the driver takes it
 		group    string
 		commands []*cobra.Command
 	}{
-		{groupLook, []*cobra.Command{t.status(), t.plan()}},
-		{groupChange, []*cobra.Command{t.up()}},
+		{groupLook, []*cobra.Command{t.status(), t.plan(), t.history(), t.verify()}},
+		{groupChange, []*cobra.Command{t.up(), t.down()}},
 		{groupWrite, []*cobra.Command{t.newMigration(), t.validate()}},
-		{groupRescue, []*cobra.Command{}},
+		{groupRescue, []*cobra.Command{t.baseline(), t.adopt(), t.repair(), t.unlock()}},
 	} {
 		for _, cmd := range c.commands {
 			cmd.GroupID = c.group
@@ -182,9 +183,9 @@ A database is a file (app.db), a DSN as the driver takes it
 	f := root.PersistentFlags()
 	f.BoolVar(&t.json, "json", false, "one JSON object a line for each database, as docs/cli.md has them")
 	if !t.embedded {
-		f.StringVar(&t.dir, "dir", "", "the folder with the migrations (default: migrations, db/migrations, or the current folder)")
-		f.StringVar(&t.set, "set", "", "the name that the program registers its set under (default: the one in the database, else app)")
-		f.StringVar(&t.layout, "layout", "", "whose folder it is, where that does not show: goose, drizzle, …")
+		f.StringVar(&t.dir, "dir", "", "the `FOLDER` with the migrations (default: migrations, db/migrations, or the current folder)")
+		f.StringVar(&t.set, "set", "", "the `NAME` that the program registers its set under (default: the one in the database, else app)")
+		f.StringVar(&t.layout, "layout", "", "the `TOOL` whose folder it is, where that does not show: goose, drizzle, …")
 	}
 	root.InitDefaultHelpFlag()
 	return root
@@ -213,11 +214,39 @@ func (t *tool) databases(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// confirm asks the person at the terminal. Without one, only --yes says yes.
-func (t *tool) confirm(cmd *cobra.Command, question string) error {
+func (t *tool) yesFlag(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&t.yes, "yes", false, "do not ask")
+}
+
+// mayAsk refuses, without --yes, what would be a question for each of many
+// databases.
+func (t *tool) mayAsk(cmd *cobra.Command, args []string) error {
 	if t.yes {
 		return nil
 	}
+	many := t.fleet.from != ""
+	if !many {
+		dsns, err := t.targets(cmd, args)
+		if err != nil {
+			return err
+		}
+		many = len(dsns) > 1
+	}
+	if many || t.fleet.report != "" {
+		return usageError(cmd, "nobody is asked about each of many databases: look with --dry-run, then say --yes")
+	}
+	return nil
+}
+
+// confirm shows the person at the terminal what would be done, and asks. Without
+// one, only --yes says yes.
+func (t *tool) confirm(cmd *cobra.Command, what result, question string) error {
+	if t.yes {
+		return nil
+	}
+	p := newPrinter(cmd.ErrOrStderr())
+	what.text(p)
+	p.printf("\n")
 	if !isTerminal(cmd.InOrStdin()) {
 		return usageError(cmd, "%s Nobody is there to ask: say so with --yes", question)
 	}

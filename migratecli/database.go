@@ -27,45 +27,65 @@ func (t *tool) migrator(dsn string, more ...migratingsqlite.Option) (*migratings
 	return migratingsqlite.NewMigrator(dsn, opts...)
 }
 
-// findSet loads the migrations. The history of the database says what the set
-// is called; a fleet is of one program.
-func (t *tool) findSet(ctx context.Context, dsn string) error {
+// findSet loads the migrations. The first history that is met says what the set is
+// called; a fleet is of one program. If there is but one database, and it cannot
+// be read, that is the error.
+func (t *tool) findSet(ctx context.Context, dsns ...string) error {
 	if t.embedded {
 		return nil
 	}
 	name := cmp.Or(t.set, defaultSet)
+	if t.anySet {
+		return t.loadNone()
+	}
 	if err := t.load(name); err != nil || t.set != "" {
 		return err
 	}
-	m, err := t.migrator(dsn)
-	if err != nil {
-		return nil // said of this database, and the others may do
+	for _, dsn := range dsns[:min(len(dsns), 10)] {
+		found, err := t.setName(ctx, dsn)
+		switch {
+		case err != nil && len(dsns) == 1:
+			return err
+		case err != nil || found == "": // said of this database, and the others may do
+			continue
+		case found != name:
+			err = t.load(found)
+		}
+		t.set = found
+		return err
 	}
-	defer m.Close()
-	if t.set, err = setName(ctx, m); err != nil || t.set == name {
-		return nil
-	}
-	return t.load(t.set)
+	return nil
 }
 
-// setName returns the name of the only set that a database has a history of.
-func setName(ctx context.Context, m *migratingsqlite.Migrator) (string, error) {
+// setName returns the name of the only set that a database has a history of, ""
+// if there is none. Its errors are [*databaseError]s.
+func (t *tool) setName(ctx context.Context, dsn string) (name string, err error) {
+	m, err := t.migrator(dsn)
+	if err != nil {
+		return "", &databaseError{t.name(dsn), err}
+	}
+	defer m.Close()
 	history, err := m.History(ctx)
 	if err != nil {
-		return "", err
+		return "", &databaseError{m.Database(), err}
 	}
-	name := ""
 	for _, r := range history {
-		switch name {
-		case "":
-			name = r.Set
-		case r.Set:
-		default:
+		if name != "" && name != r.Set {
 			return defaultSet, nil // a refusal will name them
 		}
+		name = r.Set
 	}
-	return cmp.Or(name, defaultSet), nil
+	return name, nil
 }
+
+// databaseError is an error of one database.
+type databaseError struct {
+	name string
+	err  error
+}
+
+func (e *databaseError) Error() string { return e.err.Error() }
+func (e *databaseError) Unwrap() error { return e.err }
 
 // load loads the migrations from the folder under a name.
 func (t *tool) load(name string) error {
@@ -83,6 +103,14 @@ func (t *tool) load(name string) error {
 	}
 	t.opts = []migratingsqlite.Option{migratingsqlite.WithSet(set)}
 	return nil
+}
+
+// loadNone is load for a command that does not look at the migrations, and works
+// without the folder.
+func (t *tool) loadNone() error {
+	set, err := migratingsqlite.Load(defaultSet, nil, migratingsqlite.Func(1, "none", func(context.Context, migratingsqlite.Tx) error { return nil }, nil))
+	t.opts = []migratingsqlite.Option{migratingsqlite.WithSet(set)}
+	return err
 }
 
 // folder returns the folder with the migrations.
@@ -142,6 +170,28 @@ func (t *tool) reader(m *migratingsqlite.Migrator, dsn string) (*sql.DB, error) 
 func otherEngine(dsn string) bool {
 	scheme, _, _ := strings.Cut(dsn, ":")
 	return engine.Lookup(scheme) != nil
+}
+
+// elsewhere is the DSN for another file of the same engine. What says how the file
+// is opened, or what is done about which migrations, is left out.
+func elsewhere(dsn, path string) string {
+	other := otherEngine(dsn)
+	var keep []string
+	for _, p := range parameters(dsn) {
+		key, _, _ := strings.Cut(p, "=")
+		switch key {
+		case "_migrate", "_migrate_set", "_migrate_layout":
+			continue
+		}
+		if other || strings.HasPrefix(key, "_") {
+			keep = append(keep, p)
+		}
+	}
+	if other {
+		scheme, _, _ := strings.Cut(dsn, ":")
+		return scheme + ":" + strings.TrimPrefix(fileDSN(path, keep...), "file:")
+	}
+	return fileDSN(path, keep...)
 }
 
 // parameters are those of a DSN.

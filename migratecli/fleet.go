@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -26,9 +27,9 @@ type fleet struct {
 }
 
 func (f *fleet) flags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.from, "from-file", "", "read the names of databases from a file, one a line; - is the standard input")
-	cmd.Flags().IntVar(&f.parallel, "parallel", 4*runtime.NumCPU(), "how many databases at a time")
-	cmd.Flags().StringVar(&f.report, "report", "", "write a line of JSON for each database to this file, also for what failed or is left")
+	cmd.Flags().StringVar(&f.from, "from-file", "", "read the names of databases from a `FILE`, one a line; - is the standard input")
+	cmd.Flags().IntVar(&f.parallel, "parallel", 4*runtime.NumCPU(), "work on `N` databases at a time")
+	cmd.Flags().StringVar(&f.report, "report", "", "write a line of JSON for each database to a `FILE`, also for what failed or is left")
 }
 
 // A result is what a command has to say of one database. As JSON it is an
@@ -61,7 +62,10 @@ func (t *tool) each(cmd *cobra.Command, args []string, do work) error {
 	if err != nil {
 		return err
 	}
-	if err := t.findSet(cmd.Context(), dsns[0]); err != nil {
+	var broken *databaseError
+	if err := t.findSet(cmd.Context(), dsns...); errors.As(err, &broken) {
+		do = func(context.Context, string) (string, result, error) { return broken.name, nil, broken.err }
+	} else if err != nil {
 		return err
 	}
 	if len(dsns) == 1 && t.fleet.from == "" && t.fleet.report == "" {

@@ -41,6 +41,22 @@ func (p *printer) printf(format string, args ...any) {
 	}
 }
 
+// wrapped writes a paragraph, which begins at a column. Its lines are as wide as
+// the terminal.
+func (p *printer) wrapped(indent int, c text.Colors, s string) {
+	width := p.width - indent - 1
+	if p.width == 0 || width < 20 {
+		p.printf("%s\n", p.paint(c, s))
+		return
+	}
+	for i, line := range strings.Split(text.WrapSoft(s, width), "\n") {
+		if i > 0 {
+			p.printf("%*s", indent, "")
+		}
+		p.printf("%s\n", p.paint(c, strings.TrimSpace(line)))
+	}
+}
+
 // paint colours a text.
 func (p *printer) paint(c text.Colors, s string) string {
 	if !p.colored || s == "" {
@@ -94,12 +110,29 @@ func writeJSON(w io.Writer, v any) error {
 // took shows a duration in the unit that suits it.
 func took(d time.Duration) string {
 	switch {
-	case d < 10*time.Second:
+	case d < time.Millisecond:
+		return "<1 ms"
+	case d < time.Second:
 		return fmt.Sprintf("%d ms", d.Milliseconds())
 	case d < 10*time.Minute:
 		return fmt.Sprintf("%.1f s", d.Seconds())
 	}
 	return d.Round(time.Second).String()
+}
+
+// size shows a number of bytes in the unit that suits it.
+func size(n int64) string {
+	if n < 1000 {
+		return count(int(n), "byte")
+	}
+	f, unit := float64(n)/1000, "kB"
+	for _, u := range []string{"MB", "GB", "TB"} {
+		if f < 1000 {
+			break
+		}
+		f, unit = f/1000, u
+	}
+	return fmt.Sprintf("%.1f %s", f, unit)
 }
 
 // when shows a moment in the time of the person who reads it.

@@ -71,7 +71,7 @@ rows are in the tables that it goes through.`,
 			return t.each(cmd, args, t.planOf(more...))
 		},
 	}
-	cmd.Flags().Int64Var(&to, "to", 0, "stop at this version")
+	cmd.Flags().Int64Var(&to, "to", 0, "stop at this `VERSION`")
 	t.fleet.flags(cmd)
 	return cmd
 }

@@ -17,8 +17,9 @@ import (
 
 // tried applies a set to an empty database, step by step, and undoes what it can
 // from a version on, for the rules to look at the structures. The note says why it
-// could not be tried to its end where that need not be a mistake.
-func tried(ctx context.Context, set *migratingsqlite.Set, s *lint.Set, from int64) (note string, err error) {
+// could not be tried to its end where that need not be a mistake. What other sets
+// make is there before.
+func tried(ctx context.Context, earlier []*migratingsqlite.Set, set *migratingsqlite.Set, s *lint.Set, from int64) (note string, err error) {
 	for _, m := range set.Migrations() {
 		l := lint.Migration{Version: m.Version, Name: m.Name}
 		up, down, err := m.SQL()
@@ -38,37 +39,44 @@ func tried(ctx context.Context, set *migratingsqlite.Set, s *lint.Set, from int6
 		return "", err
 	}
 	defer os.RemoveAll(dir)
-	tr := &trial{set: set, lint: s, dir: dir, from: from}
+	tr := &attempt{earlier: earlier, set: set, lint: s, dir: dir, from: from}
 	if note, err = tr.up(ctx); err != nil {
 		return "", err
 	}
 	return note, tr.down(ctx)
 }
 
-// A trial is a set on databases of its own.
-type trial struct {
-	set  *migratingsqlite.Set
-	lint *lint.Set
-	dir  string
-	from int64
-	n    int // databases so far
+// An attempt is a set on databases of its own.
+type attempt struct {
+	earlier []*migratingsqlite.Set
+	set     *migratingsqlite.Set
+	lint    *lint.Set
+	dir     string
+	from    int64
+	n       int // databases so far
 
 	// What there is after each migration, by place in the set, as far as it got. To
 	// read a structure takes longer than most migrations, so that it is done only for
 	// those that a rule asks about.
 	texts []string // as SQLite keeps them
 	after []*schema.Schema
+	// And before all of them.
+	text   string
+	before *schema.Schema
 }
 
 // hasWayBack reports whether the migration at the place is to be undone, and can
 // perhaps be.
-func (tr *trial) hasWayBack(i int) bool {
+func (tr *attempt) hasWayBack(i int) bool {
 	m := tr.set.Migrations()[i]
 	return m.Version > 0 && m.Version >= tr.from && (m.DownFile() != "" || m.File == "")
 }
 
-func (tr *trial) up(ctx context.Context) (note string, err error) {
-	path := filepath.Join(tr.dir, "up.db")
+func (tr *attempt) up(ctx context.Context) (note string, err error) {
+	path, err := tr.at(ctx, 0)
+	if err != nil {
+		return "", err
+	}
 	db, err := sql.Open("sqlite", fileDSN(path, "_pragma=foreign_keys(1)"))
 	if err != nil {
 		return "", err
@@ -81,7 +89,13 @@ func (tr *trial) up(ctx context.Context) (note string, err error) {
 			newest = i
 		}
 	}
-	before := &schema.Schema{}
+	if tr.before, err = structure(ctx, db); err == nil {
+		tr.text, err = master(ctx, db)
+	}
+	if err != nil {
+		return "", err
+	}
+	before := tr.before
 	for i, m := range list {
 		l := &tr.lint.Migrations[i]
 		wanted := i >= newest || l.Asks() || tr.lint.Migrations[i+1].Asks()
@@ -91,7 +105,7 @@ func (tr *trial) up(ctx context.Context) (note string, err error) {
 			after = before
 		case wanted || tr.hasWayBack(i) || tr.hasWayBack(i+1):
 			if err := upTo(ctx, path, tr.set, m.Version); err != nil {
-				return tr.failed("MS601", m, m.File, err, ctx)
+				return tr.failed(ctx, "MS601", m, m.File, err)
 			}
 			if text, err = master(ctx, db); err == nil && wanted {
 				after, err = structure(ctx, db)
@@ -113,7 +127,7 @@ func (tr *trial) up(ctx context.Context) (note string, err error) {
 
 // failed makes a finding of a migration that does not run. What SQLite does not
 // know a program may have registered.
-func (tr *trial) failed(code string, m migratingsqlite.Migration, file string, err error, ctx context.Context) (note string, _ error) {
+func (tr *attempt) failed(ctx context.Context, code string, m migratingsqlite.Migration, file string, err error) (note string, _ error) {
 	if ctx.Err() != nil {
 		return "", ctx.Err()
 	}
@@ -127,6 +141,9 @@ func (tr *trial) failed(code string, m migratingsqlite.Migration, file string, e
 		if at.Line > 0 {
 			f.Line, f.Column = at.Line, at.Column
 		}
+	}
+	if f.File == "" { // a function
+		f.Line, f.Column, f.Message = 0, 0, fmt.Sprintf("%s: %s", m, f.Message)
 	}
 	if lint.OfProgram(f.Message) {
 		return fmt.Sprintf("%s could not be tried here, and what follows was not: %s, which the program may register", f.File, f.Message), nil
@@ -147,7 +164,7 @@ func reason(err error) string {
 // down undoes every migration that can be undone, newest first, and looks whether
 // the structure is what it was. Behind one that does not lead back, and where
 // there is no way back, it begins again with a new database.
-func (tr *trial) down(ctx context.Context) error {
+func (tr *attempt) down(ctx context.Context) error {
 	list := tr.set.Migrations()
 	var path string
 	var err error
@@ -157,7 +174,7 @@ func (tr *trial) down(ctx context.Context) error {
 		if !tr.hasWayBack(i) {
 			continue
 		}
-		to, text := int64(0), ""
+		to, text := int64(0), tr.text
 		if i > 0 {
 			to, text = list[i-1].Version, tr.texts[i-1]
 		}
@@ -172,7 +189,7 @@ func (tr *trial) down(ctx context.Context) error {
 		case errors.Is(err, migratingsqlite.ErrNoDown): // a function without one
 			continue
 		case err != nil:
-			if _, err := tr.failed("MS605", m, m.DownFile(), err, ctx); err != nil {
+			if _, err := tr.failed(ctx, "MS605", m, m.DownFile(), err); err != nil {
 				return err
 			}
 			l.Undoes = true
@@ -193,9 +210,14 @@ func (tr *trial) down(ctx context.Context) error {
 }
 
 // at makes a database that is at a version.
-func (tr *trial) at(ctx context.Context, version int64) (path string, err error) {
+func (tr *attempt) at(ctx context.Context, version int64) (path string, err error) {
 	tr.n++
-	path = filepath.Join(tr.dir, fmt.Sprintf("down%d.db", tr.n))
+	path = filepath.Join(tr.dir, fmt.Sprintf("%d.db", tr.n))
+	for _, set := range tr.earlier {
+		if err := upTo(ctx, path, set, 0); err != nil {
+			return "", err
+		}
+	}
 	if version == 0 {
 		return path, nil
 	}
@@ -203,20 +225,20 @@ func (tr *trial) at(ctx context.Context, version int64) (path string, err error)
 }
 
 // differences compares a database with what there is after the migration at a
-// place, which is -1 for an empty database.
-func (tr *trial) differences(ctx context.Context, path, text string, place int) (list []string, err error) {
+// place, which is -1 for what there was before the set.
+func (tr *attempt) differences(ctx context.Context, path, text string, place int) (list []string, err error) {
 	have, now, err := look(ctx, path, text)
 	if err != nil || now == text {
 		return nil, err
 	}
-	want := &schema.Schema{}
+	want := tr.before
 	if place >= 0 {
 		if want = tr.after[place]; want == nil {
 			other, err := tr.at(ctx, tr.set.Migrations()[place].Version)
 			if err != nil {
 				return nil, err
 			}
-			if want, _, err = look(ctx, other, ""); err != nil {
+			if want, _, err = look(ctx, other, "?"); err != nil {
 				return nil, err
 			}
 		}
@@ -237,7 +259,7 @@ func look(ctx context.Context, path, expected string) (s *schema.Schema, text st
 		return nil, "", err
 	}
 	defer db.Close()
-	if text, err = master(ctx, db); err == nil && (text != expected || text == "") {
+	if text, err = master(ctx, db); err == nil && text != expected {
 		s, err = structure(ctx, db)
 	}
 	return s, text, err
@@ -283,10 +305,10 @@ func leadsElsewhere(m migratingsqlite.Migration, l *lint.Migration, to int64, te
 	if n := len(texts) - shown; n > 0 {
 		texts, more = texts[:shown], fmt.Sprintf("; and %s more", count(n, "difference"))
 	}
-	was := fmt.Sprintf("that of version %d", to)
+	was := fmt.Sprintf("of version %d", to)
 	if to == 0 {
-		was = "empty"
+		was = "before the first migration"
 	}
-	f.Message = fmt.Sprintf("behind it the structure is not %s: %s%s", was, strings.Join(texts, "; "), more)
+	f.Message = fmt.Sprintf("behind it the structure is not that %s: %s%s", was, strings.Join(texts, "; "), more)
 	return f
 }

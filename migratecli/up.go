@@ -61,7 +61,7 @@ others; run again, it does what is left.`,
 			})
 		},
 	}
-	cmd.Flags().Int64Var(&to, "to", 0, "stop at this version")
+	cmd.Flags().Int64Var(&to, "to", 0, "stop at this `VERSION`")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "show the plan and change nothing")
 	t.fleet.flags(cmd)
 	return cmd

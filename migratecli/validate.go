@@ -107,10 +107,10 @@ func (t *tool) validated(cmd *cobra.Command, args []string, from int64, all bool
 		r.tally(t)
 		return r, nil
 	}
-	for _, set := range sets {
+	for i, set := range sets {
 		s := &lint.Set{Now: time.Now()}
 		r.Migrations += len(set.Migrations())
-		note, err := tried(ctx, set, s, from)
+		note, err := tried(ctx, sets[:i], set, s, from)
 		if err != nil {
 			return nil, err
 		}
@@ -139,7 +139,10 @@ func (t *tool) validated(cmd *cobra.Command, args []string, from int64, all bool
 
 // sets loads the migrations. The first database knows what a set is called.
 func (t *tool) sets(ctx context.Context, dsns []string) ([]*migratingsqlite.Set, error) {
-	dsn := ":memory:" // is not opened
+	dsn := cmp.Or(t.dsn, ":memory:") // is not opened; it may name the set
+	if len(dsns) > 0 {
+		dsn = dsns[0]
+	}
 	err := error(nil)
 	switch {
 	case t.embedded:
@@ -319,7 +322,7 @@ func (r *validation) text(p *printer, command string) {
 	about := ""
 	places := 0
 	for _, f := range r.Findings {
-		if now := cmp.Or(f.File, f.Database, "the structure"); now != about {
+		if now := cmp.Or(f.File, f.Database, "the set"); now != about {
 			if places++; places > 1 {
 				p.printf("\n")
 			}

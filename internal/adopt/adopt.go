@@ -53,6 +53,10 @@ const (
 	UserVersion Tool = "user_version"
 )
 
+// Hosts are the tables of what copies or serves a database: D1 and Litestream.
+// They are there before a program's own.
+var Hosts = []string{"_cf_KV", "_cf_METADATA", "_litestream_lock", "_litestream_seq"}
+
 // String returns the tool's name as it stands in a sentence.
 func (t Tool) String() string {
 	switch t {

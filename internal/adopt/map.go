@@ -125,7 +125,7 @@ func (h *History) Map(files []File) (*Mapping, error) {
 	}
 	for i := range m.out.Unknown {
 		e := &m.out.Unknown[i]
-		e.Newer = !slices.ContainsFunc(m.files, func(f File) bool { return f.Version > 0 && !m.older(&f, *e) }) && e.Version > 0
+		e.Newer = !slices.ContainsFunc(m.files, func(f File) bool { return f.Version > 0 && !m.older(&f, *e) })
 	}
 	return m.out, nil
 }
@@ -374,6 +374,9 @@ func (m *mapper) older(f *File, e Entry) bool {
 	if m.h.Tool == Flyway {
 		c, ok := compareDotted(f.dotted(), e.ID)
 		return ok && c < 0
+	}
+	if m.h.Tool == Drizzle && e.Version == 0 { // all that a row has is the time
+		return f.When > 0 && f.When < millis(e.At)
 	}
 	return e.Version > 0 && m.numberOf(f) < e.Version
 }

@@ -42,7 +42,7 @@ type Database struct {
 	// Server is where upgrades are done over the network.
 	Server Server
 	// Refresh, if not nil, makes what was committed on the Server visible to
-	// connections of Base.
+	// connections of Base, which may be to a replica.
 	Refresh func(context.Context) error
 }
 

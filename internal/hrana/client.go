@@ -7,6 +7,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -23,7 +24,8 @@ type Client struct {
 	authorize func(http.Header) // a closure, so that no %+v shows the token
 	redact    func(string) string
 	transport *http.Transport
-	old       atomic.Bool // the server has no version 3
+	old       atomic.Bool   // the server has no version 3
+	ahead     atomic.Uint64 // where the primary was when the server was behind it; 0: it was not
 }
 
 var _ engine.Server = (*Client)(nil)
@@ -107,25 +109,54 @@ func (c *Client) Read(ctx context.Context, queries ...string) ([]engine.Answer, 
 // token for reading will do.
 const beginRead, endRead = "SAVEPOINT migratingsqlite_read", "RELEASE migratingsqlite_read"
 
+// whereAreYou ends what is asked of the primary. A replica answers it by itself,
+// and so tells whether it has what the primary had.
+var whereAreYou = execute(sqlText("SELECT 1"))
+
+// note takes note of where the server is. The result of whereAreYou is at an
+// index, and those of the primary before it.
+func (c *Client) note(r *reply, at int) {
+	var newest uint64
+	for i := range at {
+		newest = max(newest, r.Results[i].index())
+	}
+	if r.Results[at].index() >= newest {
+		newest = 0
+	}
+	c.ahead.Store(newest)
+}
+
+// CatchUp waits until connections to the server see what was read and committed
+// through this client last. It asks nothing if they do already, as on every
+// server that is no replica.
+func (c *Client) CatchUp(ctx context.Context) error {
+	want := c.ahead.Load()
+	for pause := time.Millisecond; c.ahead.Load() != 0; pause = min(2*pause, 100*time.Millisecond) {
+		select {
+		case <-ctx.Done():
+			return &engine.UnavailableError{Err: fmt.Errorf("the server is a replica, and has not got yet what is new on its primary%w", quiet{context.Cause(ctx)})}
+		case <-time.After(pause):
+		}
+		r, err := c.readAll(ctx, nil, true)
+		if err == nil {
+			_, err = r.Results[0].batch(2)
+		}
+		if err != nil {
+			return unavailable(err)
+		}
+		switch own, newest := r.Results[1].index(), r.Results[0].index(); {
+		case own >= want:
+			c.ahead.Store(0)
+		case newest < want: // the primary has begun a new log
+			want = newest
+		}
+	}
+	return nil
+}
+
 func (c *Client) read(ctx context.Context, queries []*stmt, batched bool) ([]outcome, error) {
 	n := len(queries) + 2
-	all := make([]step, 0, n)
-	all = append(all, step{Stmt: sqlText(beginRead)})
-	for _, q := range queries {
-		all = append(all, step{wentWell(0), q})
-	}
-	all = append(all, step{wentWell(0), sqlText(endRead)})
-
-	r, _, err := c.ask(ctx, func(int) []request {
-		if batched {
-			return []request{steps(all...), closeStream}
-		}
-		var list []request
-		for _, s := range all {
-			list = append(list, execute(s.Stmt))
-		}
-		return append(list, closeStream)
-	})
+	r, err := c.readAll(ctx, queries, batched)
 	if err != nil {
 		return nil, err
 	}
@@ -143,6 +174,32 @@ func (c *Client) read(ctx context.Context, queries []*stmt, batched bool) ([]out
 		return nil, out[0].err
 	}
 	return out[1 : n-1], nil
+}
+
+// readAll sends queries in a transaction.
+func (c *Client) readAll(ctx context.Context, queries []*stmt, batched bool) (*reply, error) {
+	n := len(queries) + 2
+	all := make([]step, 0, n)
+	all = append(all, step{Stmt: sqlText(beginRead)})
+	for _, q := range queries {
+		all = append(all, step{wentWell(0), q})
+	}
+	all = append(all, step{wentWell(0), sqlText(endRead)})
+
+	r, _, err := c.ask(ctx, func(int) []request {
+		if batched {
+			return []request{steps(all...), whereAreYou, closeStream}
+		}
+		var list []request
+		for _, s := range all {
+			list = append(list, execute(s.Stmt))
+		}
+		return append(list, whereAreYou, closeStream)
+	})
+	if err == nil {
+		c.note(r, len(r.Results)-2)
+	}
+	return r, err
 }
 
 // Transact runs statements in one transaction, in one request: all of them, or
@@ -175,11 +232,12 @@ func (c *Client) transact(ctx context.Context, statements []engine.Statement, li
 	)
 	r, _, err := c.ask(ctx, func(version int) []request {
 		all, of = transaction(version, statements, list)
-		return []request{steps(all...), closeStream}
+		return []request{steps(all...), whereAreYou, closeStream}
 	})
 	if err != nil {
 		return err
 	}
+	c.note(r, 1)
 	out, err := r.Results[0].batch(len(all))
 	if err != nil {
 		var e *Error

@@ -67,14 +67,19 @@ func (c *conn) run(ctx context.Context, st script.Statement, args []driver.Named
 	if err != nil {
 		return nil, err
 	}
-	requests := func(version int) []request {
+	requests := func(version int) (list []request) {
 		switch {
 		case version < 3:
-			return []request{execute(s)}
+			list = []request{execute(s)}
 		case c.tx:
-			return []request{steps(step{inTransaction, s}), getAutocommit}
+			list = []request{steps(step{inTransaction, s}), getAutocommit}
+		default:
+			list = []request{execute(s), getAutocommit}
 		}
-		return []request{execute(s), getAutocommit}
+		if st.Kind == script.Commit {
+			list = append(list, whereAreYou)
+		}
+		return list
 	}
 	limit, cancel := context.WithTimeout(ctx, c.patience)
 	defer cancel()
@@ -96,6 +101,9 @@ func (c *conn) run(ctx context.Context, st script.Statement, args []driver.Named
 	}
 	if c.base, err = redirect(c.base, r.BaseURL); err != nil {
 		return nil, c.end(err)
+	}
+	if st.Kind == script.Commit {
+		c.c.note(r, len(r.Results)-1)
 	}
 	if c.baton = r.Baton; c.baton == "" {
 		defer c.end(errors.New("the server closed its stream"))

@@ -717,7 +717,7 @@ func TestTokens(t *testing.T) {
 		"missing":   {"", "wants a token, and there is none"},
 		"wrong":     {other(later, false), "refuses the token"},
 		"expired":   {sign(past, false), "expired"},
-		"malformed": {"abc", "refuses the token"},
+		"malformed": {"geheim", "refuses the token"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c2 := client(t, s.URL, c.token)
@@ -886,7 +886,7 @@ func TestCutConnections(t *testing.T) {
 				if f.hang != errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("%s: %v", what, err)
 				}
-				if d := time.Since(begun); d > patience+2*time.Second {
+				if d := time.Since(begun); d > patience+10*time.Second {
 					t.Errorf("%s took %v", what, d)
 				}
 				if n := p.Requests() - before; n != 1 {
@@ -984,7 +984,7 @@ func TestContextsEndAtOnce(t *testing.T) {
 	defer cancel()
 	begun := time.Now()
 	_, err := c.Transact(ctx, statements("INSERT INTO t VALUES (1)")...) // waits for the lock
-	if !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) > 2*time.Second {
+	if !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) > 10*time.Second {
 		t.Error(err, time.Since(begun))
 	}
 	for _, err := range everything(ctx, c) {

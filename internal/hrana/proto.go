@@ -95,6 +95,14 @@ type response struct {
 	stmtResult
 	StepResults []*stmtResult `json:"step_results"`
 	StepErrors  []*wireError  `json:"step_errors"`
+
+	Index json.RawMessage `json:"replication_index"` // of the last change that was seen
+}
+
+// index returns where in its log the server was, 0 where it did not tell.
+func (r *result) index() uint64 {
+	n, _ := strconv.ParseUint(strings.Trim(string(r.Response.Result.Index), `"`), 10, 64)
+	return n
 }
 
 type stmtResult struct {

@@ -120,6 +120,9 @@ type tableText struct {
 
 type columnText struct {
 	name      string
+	toks      []token // all of it
+	key       bool    // it is PRIMARY KEY or UNIQUE
+	refers    bool    // it REFERENCES
 	typ       []token
 	collation string // "" for BINARY
 	conflict  string // of NOT NULL
@@ -190,6 +193,7 @@ func (p *parser) atConstraint() bool {
 
 // column reads the definition of a column.
 func (t *tableText) column(p *parser) {
+	first := p.i
 	c := columnText{name: p.name()}
 	start := p.i
 	for p.i < len(p.toks) && p.isType() {
@@ -217,17 +221,20 @@ func (t *tableText) column(p *parser) {
 		case p.accept("not", "null"):
 			c.conflict = p.conflict()
 		case p.accept("primary", "key"):
+			c.key = true
 			if !p.accept("asc") {
 				p.accept("desc")
 			}
 			t.keyConflict = p.conflict()
 			t.autoincrement = p.accept("autoincrement")
 		case p.accept("unique"):
+			c.key = true
 			t.unique([]collated{{name: c.name}}, p.conflict())
 		case p.accept("check"):
 			t.checks = append(t.checks, bare(p.parens()))
 			p.conflict()
 		case p.accept("references"):
+			c.refers = true
 			t.references(p, []string{c.name})
 		case p.accept("collate"):
 			c.collation = p.collation()
@@ -239,6 +246,7 @@ func (t *tableText) column(p *parser) {
 			}
 		case t.deferral(p):
 		default:
+			c.toks = p.toks[first:p.i]
 			t.columns = append(t.columns, c)
 			return
 		}

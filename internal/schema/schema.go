@@ -11,6 +11,7 @@ import (
 	"cmp"
 	"database/sql/driver"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -31,7 +32,7 @@ var Queries = []string{
 		FROM main.sqlite_master AS m, pragma_foreign_key_list(m.name, 'main') AS f WHERE m.type = 'table' AND m.rootpage > 0`,
 	// It fails if a view is about something that is not there, or the module of a
 	// virtual table is missing. The structure can be told without it.
-	queryOthers: `SELECT m.name, c.name FROM main.sqlite_master AS m, pragma_table_xinfo(m.name, 'main') AS c
+	queryOthers: `SELECT m.name, c.name, c.hidden FROM main.sqlite_master AS m, pragma_table_xinfo(m.name, 'main') AS c
 		WHERE m.type IN ('table', 'view') AND m.rootpage = 0`,
 }
 
@@ -60,6 +61,7 @@ type Schema struct {
 
 type table struct {
 	name     string
+	sql      string // the statement that SQLite keeps, here and below
 	strict   bool
 	noRowid  bool
 	options  []string // others
@@ -72,6 +74,7 @@ type table struct {
 	module   string   // of a virtual table
 	args     []string // of the module, normalised
 	using    string   // USING module(args), for people
+	visible  []string // its columns
 	unparsed string   // the statement, if it could not be read
 }
 
@@ -101,18 +104,21 @@ type foreignKey struct {
 
 type index struct {
 	name, table string
+	sql         string
 	key, text   string
 	unparsed    string
 }
 
 type trigger struct {
 	name, table string
+	sql         string
 	when        string
 	body        body
 }
 
 type view struct {
 	name string
+	sql  string
 	key  string // of its columns
 	body body
 }
@@ -134,7 +140,7 @@ func Read(answers []engine.Answer, ignore ...string) (*Schema, error) {
 			tables: map[string]*table{}, views: map[string]*view{}, indexes: map[string]*index{}, triggers: map[string]*trigger{},
 			objects: map[[2]string]string{}, columns: map[string]map[string]*column{},
 		},
-		all: map[string]*tableRows{}, hidden: map[string]bool{}, ignored: map[string]bool{},
+		all: map[string]*tableRows{}, visible: map[string][]string{}, hidden: map[string]bool{}, ignored: map[string]bool{},
 	}
 	for _, n := range ignore {
 		r.ignored[fold(n)] = true
@@ -220,6 +226,7 @@ type reader struct {
 	Schema
 	list    []master
 	all     map[string]*tableRows // tables but virtual ones, by folded names
+	visible map[string][]string   // the columns of virtual tables and views
 	hidden  map[string]bool       // shadow tables
 	ignored map[string]bool
 }
@@ -325,7 +332,11 @@ func (r *reader) foreignKey(row *row) {
 }
 
 func (r *reader) other(row *row) {
-	r.addColumn(fold(row.str()), row.str(), nil)
+	table, name := fold(row.str()), row.str()
+	r.addColumn(table, name, nil)
+	if row.int() == 0 {
+		r.visible[table] = append(r.visible[table], name)
+	}
 }
 
 func (r *reader) addColumn(table, name string, c *column) {
@@ -415,11 +426,11 @@ func (r *reader) columnsOf(table string) scope {
 }
 
 func (r *reader) table(m master) *table {
-	t := &table{name: m.name, unique: map[string]string{}, checks: map[string]string{}, foreign: map[string]*foreignKey{}}
+	t := &table{name: m.name, sql: m.sql, unique: map[string]string{}, checks: map[string]string{}, foreign: map[string]*foreignKey{}}
 	toks := statement(m.sql)
 	if isVirtual(m.sql) {
 		module, args, ok := parseVirtual(toks)
-		t.module = module
+		t.module, t.visible = module, r.visible[fold(m.name)]
 		t.using = "USING " + module
 		if i := slices.IndexFunc(toks, func(t token) bool { return t.is("using") }); i >= 0 {
 			t.using = source(toks[i:])
@@ -642,7 +653,7 @@ func (r *reader) primaryKey(table string, n int) []string {
 }
 
 func (r *reader) newIndex(m master) *index {
-	i := &index{name: m.name, table: m.table}
+	i := &index{name: m.name, table: m.table, sql: m.sql}
 	toks := statement(m.sql)
 	names := r.columnsOf(fold(m.table))
 	texts, where, ok := parseIndex(toks)
@@ -699,7 +710,7 @@ func (r *reader) body(toks []token, table string) body {
 }
 
 func (r *reader) trigger(m master) *trigger {
-	t := &trigger{name: m.name, table: m.table}
+	t := &trigger{name: m.name, table: m.table, sql: m.sql}
 	toks := statement(m.sql)
 	if text := parseTrigger(toks); text != nil {
 		t.when = text.when
@@ -710,7 +721,7 @@ func (r *reader) trigger(m master) *trigger {
 }
 
 func (r *reader) view(m master) *view {
-	v := &view{name: m.name}
+	v := &view{name: m.name, sql: m.sql}
 	toks := statement(m.sql)
 	if columns, rest, ok := parseView(toks); ok {
 		v.key = join(columns)
@@ -718,6 +729,30 @@ func (r *reader) view(m master) *view {
 	}
 	v.body = r.body(toks, "")
 	return v
+}
+
+// Without returns the structure without what has one of the names, and without
+// the indexes and triggers of such tables.
+func (s *Schema) Without(names ...string) *Schema {
+	return s.filtered(names, false)
+}
+
+// Only returns what the structure has of these names, and the indexes and
+// triggers of such tables.
+func (s *Schema) Only(names ...string) *Schema { return s.filtered(names, true) }
+
+func (s *Schema) filtered(names []string, keep bool) *Schema {
+	listed := map[string]bool{}
+	for _, n := range names {
+		listed[fold(n)] = true
+	}
+	c := *s
+	c.tables, c.views, c.indexes, c.triggers = maps.Clone(s.tables), maps.Clone(s.views), maps.Clone(s.indexes), maps.Clone(s.triggers)
+	maps.DeleteFunc(c.tables, func(n string, _ *table) bool { return listed[n] != keep })
+	maps.DeleteFunc(c.views, func(n string, _ *view) bool { return listed[n] != keep })
+	maps.DeleteFunc(c.indexes, func(n string, i *index) bool { return (listed[n] || listed[fold(i.table)]) != keep })
+	maps.DeleteFunc(c.triggers, func(n string, t *trigger) bool { return (listed[n] || listed[fold(t.table)]) != keep })
+	return &c
 }
 
 // Empty reports whether there is nothing in the database.

@@ -16,7 +16,11 @@ type token struct {
 	text string // as it stands in the source
 	kind uint8
 	gap  bool // a blank or comment stands before it
+	pos  int  // where it begins in the source
 }
+
+// end is where the token ends in the source.
+func (t token) end() int { return t.pos + len(t.text) }
 
 // lex splits a text where SQLite's tokenizer would (tokenize.c). Blanks and
 // comments are left out. It takes every text; SQLite has taken it before.
@@ -32,7 +36,7 @@ func lex(src string) []token {
 			return toks
 		}
 		kind, end := lexOne(src, i)
-		toks = append(toks, token{src[i:end], kind, i > start})
+		toks = append(toks, token{src[i:end], kind, i > start, i})
 		i = end
 	}
 }

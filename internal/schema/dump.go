@@ -1,0 +1,132 @@
+package schema
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Dump writes the structure as a script that makes it on an empty database:
+// tables, those that foreign keys point to first, then indexes, views and
+// triggers. The statements are as they were written; their order depends on
+// nothing but what there is.
+func Dump(s *Schema) string {
+	var b strings.Builder
+	kind := ""
+	for _, o := range s.inOrder() {
+		// An empty line parts what has several lines from its neighbours.
+		if b.Len() > 0 && (o.kind != kind || kind != "index") {
+			b.WriteByte('\n')
+		}
+		kind = o.kind
+		b.WriteString(ended(o.sql))
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// An object is anything that a database has a statement of.
+type object struct{ kind, name, table, sql string }
+
+// inOrder returns everything there is such that it can be made in this order.
+func (s *Schema) inOrder() (list []object) {
+	tables := s.tableOrder()
+	for _, name := range tables {
+		t := s.tables[name]
+		list = append(list, object{"table", t.name, t.name, t.sql})
+	}
+	views := s.viewOrder()
+	rank := map[string]int{}
+	for i, name := range slices.Concat(tables, views) {
+		rank[name] = i
+	}
+	byTable := func(a, b object) int {
+		return cmp.Or(rank[fold(a.table)]-rank[fold(b.table)], strings.Compare(a.name, b.name))
+	}
+	var indexes, triggers []object
+	for _, i := range s.indexes {
+		indexes = append(indexes, object{"index", i.name, i.table, i.sql})
+	}
+	for _, t := range s.triggers {
+		triggers = append(triggers, object{"trigger", t.name, t.table, t.sql})
+	}
+	slices.SortFunc(indexes, byTable)
+	slices.SortFunc(triggers, byTable)
+	list = append(list, indexes...)
+	for _, name := range views {
+		v := s.views[name]
+		list = append(list, object{"view", v.name, "", v.sql})
+	}
+	return append(list, triggers...)
+}
+
+// tableOrder returns the names of the tables, parents before children, virtual
+// ones last.
+func (s *Schema) tableOrder() []string {
+	parents := map[string][]string{}
+	var virtual []string
+	for name, t := range s.tables {
+		if t.module != "" {
+			virtual = append(virtual, name)
+			continue
+		}
+		parents[name] = nil
+		for key := range t.foreign {
+			parent, _, _ := strings.Cut(key, "\x00")
+			parents[name] = append(parents[name], parent)
+		}
+	}
+	slices.Sort(virtual)
+	return append(ordered(parents), virtual...)
+}
+
+// viewOrder returns the names of the views, each behind those that it is made of.
+func (s *Schema) viewOrder() []string {
+	needs := map[string][]string{}
+	for name, v := range s.views {
+		needs[name] = slices.Collect(maps.Keys(mentions(v.body.toks)))
+	}
+	return ordered(needs)
+}
+
+// ordered sorts names such that each comes behind those that it needs, and
+// otherwise by the alphabet. Of names that need each other the first comes first.
+func ordered(needs map[string][]string) (list []string) {
+	seen := map[string]bool{}
+	var add func(string)
+	add = func(name string) {
+		if _, ok := needs[name]; !ok || seen[name] {
+			return
+		}
+		seen[name] = true
+		for _, n := range distinct(needs[name]) {
+			add(n)
+		}
+		list = append(list, name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(needs)) {
+		add(name)
+	}
+	return list
+}
+
+// mentions returns what in a piece of SQL can be a name, folded.
+func mentions(toks []token) map[string]bool {
+	names := map[string]bool{}
+	for _, t := range toks {
+		if t.isName() {
+			names[fold(t.name())] = true
+		}
+	}
+	return names
+}
+
+// ended returns a statement up to its last token, with a semicolon.
+func ended(sql string) string {
+	toks := statement(sql)
+	if len(toks) == 0 {
+		return ""
+	}
+	return sql[:toks[len(toks)-1].end()] + ";"
+}
