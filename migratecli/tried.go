@@ -2,7 +2,6 @@ package migratecli
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -18,8 +17,8 @@ import (
 // tried applies a set to an empty database, step by step, and undoes what it can
 // from a version on, for the rules to look at the structures. The note says why it
 // could not be tried to its end where that need not be a mistake. What other sets
-// make is there before.
-func tried(ctx context.Context, earlier []*migratingsqlite.Set, set *migratingsqlite.Set, s *lint.Set, from int64) (note string, err error) {
+// make is there before. The DSN says which engine it is for.
+func (t *tool) tried(ctx context.Context, dsn string, earlier []*migratingsqlite.Set, set *migratingsqlite.Set, s *lint.Set, from int64) (note string, err error) {
 	for _, m := range set.Migrations() {
 		l := lint.Migration{Version: m.Version, Name: m.Name}
 		up, down, err := m.SQL()
@@ -39,7 +38,11 @@ func tried(ctx context.Context, earlier []*migratingsqlite.Set, set *migratingsq
 		return "", err
 	}
 	defer os.RemoveAll(dir)
-	tr := &attempt{earlier: earlier, set: set, lint: s, dir: dir, from: from}
+	b := &bench{tool: t, dsn: "?_pragma=synchronous(0)"} // it need not outlive a crash
+	if otherEngine(dsn) {
+		b.dsn = "libsql:"
+	}
+	tr := &attempt{bench: b, earlier: earlier, set: set, lint: s, dir: dir, from: from}
 	if note, err = tr.up(ctx); err != nil {
 		return "", err
 	}
@@ -48,6 +51,7 @@ func tried(ctx context.Context, earlier []*migratingsqlite.Set, set *migratingsq
 
 // An attempt is a set on databases of its own.
 type attempt struct {
+	bench   *bench
 	earlier []*migratingsqlite.Set
 	set     *migratingsqlite.Set
 	lint    *lint.Set
@@ -73,15 +77,16 @@ func (tr *attempt) hasWayBack(i int) bool {
 }
 
 func (tr *attempt) up(ctx context.Context) (note string, err error) {
-	path, err := tr.at(ctx, 0)
+	b, err := tr.at(ctx, 0)
 	if err != nil {
 		return "", err
 	}
-	db, err := sql.Open("sqlite", fileDSN(path, "_pragma=foreign_keys(1)"))
+	db, err := b.open()
 	if err != nil {
 		return "", err
 	}
 	defer db.Close()
+	db.SetMaxOpenConns(1) // for the PRAGMA
 	list := tr.set.Migrations()
 	newest := 0
 	for i, m := range list {
@@ -104,7 +109,7 @@ func (tr *attempt) up(ctx context.Context) (note string, err error) {
 		case i > newest: // repeatable migrations are applied with the newest
 			after = before
 		case wanted || tr.hasWayBack(i) || tr.hasWayBack(i+1):
-			if err := upTo(ctx, path, tr.set, m.Version); err != nil {
+			if _, _, err := b.up(ctx, m.Version, tr.set); err != nil {
 				return tr.failed(ctx, "MS601", m, m.File, err)
 			}
 			if text, err = master(ctx, db); err == nil && wanted {
@@ -116,6 +121,9 @@ func (tr *attempt) up(ctx context.Context) (note string, err error) {
 		}
 		l.Before, l.After = before, after
 		tr.texts, tr.after, before = append(tr.texts, text), append(tr.after, after), after
+	}
+	if _, err := db.ExecContext(ctx, "PRAGMA foreign_keys = ON"); err != nil {
+		return "", err
 	}
 	for _, p := range lint.Probes(before) {
 		if _, err := all(ctx, db, p.SQL); err != nil {
@@ -166,7 +174,7 @@ func reason(err error) string {
 // there is no way back, it begins again with a new database.
 func (tr *attempt) down(ctx context.Context) error {
 	list := tr.set.Migrations()
-	var path string
+	var b *bench
 	var err error
 	at := int64(-1) // the version of the database there
 	for i := len(tr.after) - 1; i >= 0; i-- {
@@ -179,12 +187,12 @@ func (tr *attempt) down(ctx context.Context) error {
 			to, text = list[i-1].Version, tr.texts[i-1]
 		}
 		if at != m.Version {
-			if path, err = tr.at(ctx, m.Version); err != nil {
+			if b, err = tr.at(ctx, m.Version); err != nil {
 				return err
 			}
 		}
 		at = -1
-		undone, err := downTo(ctx, path, tr.set, to)
+		undone, err := b.downTo(ctx, to, tr.set)
 		switch {
 		case errors.Is(err, migratingsqlite.ErrNoDown): // a function without one
 			continue
@@ -196,7 +204,7 @@ func (tr *attempt) down(ctx context.Context) error {
 			continue
 		}
 		l.Undoes = undone
-		differences, err := tr.differences(ctx, path, text, i-1)
+		differences, err := tr.differences(ctx, b, text, i-1)
 		if err != nil {
 			return err
 		}
@@ -210,24 +218,25 @@ func (tr *attempt) down(ctx context.Context) error {
 }
 
 // at makes a database that is at a version.
-func (tr *attempt) at(ctx context.Context, version int64) (path string, err error) {
+func (tr *attempt) at(ctx context.Context, version int64) (*bench, error) {
 	tr.n++
-	path = filepath.Join(tr.dir, fmt.Sprintf("%d.db", tr.n))
+	b := tr.bench.at(filepath.Join(tr.dir, fmt.Sprintf("%d.db", tr.n)))
 	for _, set := range tr.earlier {
-		if err := upTo(ctx, path, set, 0); err != nil {
-			return "", err
+		if _, _, err := b.up(ctx, 0, set); err != nil {
+			return nil, err
 		}
 	}
 	if version == 0 {
-		return path, nil
+		return b, nil
 	}
-	return path, upTo(ctx, path, tr.set, version)
+	_, _, err := b.up(ctx, version, tr.set)
+	return b, err
 }
 
 // differences compares a database with what there is after the migration at a
 // place, which is -1 for what there was before the set.
-func (tr *attempt) differences(ctx context.Context, path, text string, place int) (list []string, err error) {
-	have, now, err := look(ctx, path, text)
+func (tr *attempt) differences(ctx context.Context, b *bench, text string, place int) (list []string, err error) {
+	have, now, err := b.inside(ctx, text)
 	if err != nil || now == text {
 		return nil, err
 	}
@@ -238,7 +247,7 @@ func (tr *attempt) differences(ctx context.Context, path, text string, place int
 			if err != nil {
 				return nil, err
 			}
-			if want, _, err = look(ctx, other, "?"); err != nil {
+			if want, _, err = other.inside(ctx, "?"); err != nil {
 				return nil, err
 			}
 		}
@@ -251,10 +260,10 @@ func (tr *attempt) differences(ctx context.Context, path, text string, place int
 	return list, nil
 }
 
-// look reads what there is in a database, and its structure unless the texts are
+// inside reads what there is in the bench, and its structure unless the texts are
 // those that were expected.
-func look(ctx context.Context, path, expected string) (s *schema.Schema, text string, err error) {
-	db, err := sql.Open("sqlite", fileDSN(path))
+func (b *bench) inside(ctx context.Context, expected string) (s *schema.Schema, text string, err error) {
+	db, err := b.open()
 	if err != nil {
 		return nil, "", err
 	}
@@ -277,18 +286,17 @@ func master(ctx context.Context, db queryer) (string, error) {
 }
 
 // downTo undoes what is above a version.
-func downTo(ctx context.Context, path string, set *migratingsqlite.Set, version int64) (undone bool, err error) {
-	m, err := temporary(path, set)
+func (b *bench) downTo(ctx context.Context, version int64, set *migratingsqlite.Set) (undone bool, err error) {
+	m, err := b.migrator(0, set)
 	if err != nil {
 		return false, err
 	}
 	defer m.Close()
 	p, err := m.PlanDown(ctx, version)
-	if err != nil {
-		return false, err
+	if err == nil {
+		_, err = m.Down(ctx, p)
 	}
-	_, err = m.Down(ctx, p)
-	return err == nil, err
+	return err == nil, b.clean(err)
 }
 
 // leadsElsewhere says what is not as it was, at the first statement of the way

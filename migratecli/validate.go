@@ -99,7 +99,11 @@ func (t *tool) validated(cmd *cobra.Command, args []string, from int64, all bool
 		}
 	}
 	r := &validation{Findings: []lint.Finding{}, Notes: []string{}}
-	sets, err := t.sets(ctx, dsns)
+	dsn := cmp.Or(t.dsn, ":memory:")
+	if len(dsns) > 0 {
+		dsn = dsns[0]
+	}
+	sets, err := t.sets(ctx, dsn, len(dsns) > 0)
 	if err != nil {
 		if r.Findings = refusedSet(err); r.Findings == nil {
 			return nil, err
@@ -110,7 +114,7 @@ func (t *tool) validated(cmd *cobra.Command, args []string, from int64, all bool
 	for i, set := range sets {
 		s := &lint.Set{Now: time.Now()}
 		r.Migrations += len(set.Migrations())
-		note, err := tried(ctx, sets[:i], set, s, from)
+		note, err := t.tried(ctx, dsn, sets[:i], set, s, from)
 		if err != nil {
 			return nil, err
 		}
@@ -137,17 +141,13 @@ func (t *tool) validated(cmd *cobra.Command, args []string, from int64, all bool
 	return r, nil
 }
 
-// sets loads the migrations. The first database knows what a set is called.
-func (t *tool) sets(ctx context.Context, dsns []string) ([]*migratingsqlite.Set, error) {
-	dsn := cmp.Or(t.dsn, ":memory:") // is not opened; it may name the set
-	if len(dsns) > 0 {
-		dsn = dsns[0]
-	}
+// sets loads the migrations. A database knows what a set is called.
+func (t *tool) sets(ctx context.Context, dsn string, isDatabase bool) ([]*migratingsqlite.Set, error) {
 	err := error(nil)
 	switch {
 	case t.embedded:
-	case len(dsns) > 0:
-		err = t.findSet(ctx, dsns[0])
+	case isDatabase:
+		err = t.findSet(ctx, dsn)
 	default:
 		err = t.load(cmp.Or(t.set, defaultSet))
 	}

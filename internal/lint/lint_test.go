@@ -23,7 +23,7 @@ import (
 
 var now = time.Date(2026, 2, 3, 12, 0, 0, 0, time.UTC)
 
-func structure(t *testing.T, db *sql.DB) *schema.Schema {
+func structure(t testing.TB, db *sql.DB) *schema.Schema {
 	t.Helper()
 	answers := make([]engine.Answer, len(schema.Queries))
 	for i, q := range schema.Queries {
