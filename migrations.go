@@ -64,6 +64,7 @@ type Migration struct {
 	upFunc, downFunc MigrateFunc
 	compatible       verdict
 	manner           manner
+	squashed         *squash // nil for most
 }
 
 // manner is how a migration is applied. The scripts of all but the first kind
@@ -352,7 +353,7 @@ func (s *Set) load(c setConfig) (look, error) {
 		}
 	})
 	s.digest = digest(s.migrations)
-	return slices.Max(looks), errors.Join(errs...)
+	return slices.Max(looks), errors.Join(append(errs, s.checkSquash())...)
 }
 
 // inParallel calls f with 0 to n-1, on all processors where there is enough to
@@ -447,6 +448,8 @@ func (s *Set) check(m *Migration, buf *[]byte) (look, error) {
 		why := faultOf(d)
 		switch {
 		case why != nil:
+		case d.Word == directiveSquashed:
+			why = m.squash(d.Args, d.Line, d.Column)
 		case m.compatible*says.compatible != 0 && m.compatible != says.compatible:
 			why = errors.New("a migration is compatible or breaking, not both")
 		case m.manner*says.manner != 0 && m.manner != says.manner:
@@ -468,7 +471,11 @@ func (s *Set) check(m *Migration, buf *[]byte) (look, error) {
 	down, downErr := s.checkScript(m, m.downFile, true, buf)
 	if downErr == nil {
 		for _, d := range down.directives {
-			if why := faultOf(d); why != nil {
+			why := faultOf(d)
+			if why == nil && d.Word == directiveSquashed {
+				why = errors.New("this directive belongs into the up script")
+			}
+			if why != nil {
 				down.faults = append(down.faults, s.malformed(m, m.downFile, d.Line, d.Column, "", why))
 			}
 		}
@@ -490,11 +497,11 @@ func faultOf(d script.Directive) error {
 	case d.Word == script.Nolint: // a newer tool may have codes that this program does not know
 		_, err := d.Codes()
 		return err
-	case !known:
-		return fmt.Errorf("unknown directive %s; did you mean %s?", quote(d.Word), near.Word(d.Word, append(keys(directives), directiveUnless, script.Nolint)))
+	case !known && d.Word != directiveSquashed:
+		return fmt.Errorf("unknown directive %s; did you mean %s?", quote(d.Word), near.Word(d.Word, append(keys(directives), directiveUnless, directiveSquashed, script.Nolint)))
 	case !d.Leading:
 		return errors.New("this directive must come before the first statement")
-	case d.Args != "":
+	case d.Args != "" && d.Word != directiveSquashed:
 		return fmt.Errorf("the directive %s takes nothing after it", d.Word)
 	}
 	return nil
@@ -652,11 +659,15 @@ func (s *Set) digestAt(version int64) string {
 
 // digest chains d = SHA-256(d ‖ version as 8 bytes, big-endian ‖ checksum ‖ LF),
 // starting from nothing.
-func digest(migrations []Migration) string {
+func digest(migrations []Migration) string { return chain(nil, migrations) }
+
+// chain is a digest that goes on from one.
+func chain(before []byte, migrations []Migration) string {
 	var sum [sha256.Size]byte
+	copy(sum[:], before)
 	var text []byte
 	for i := range migrations {
-		if i > 0 {
+		if i > 0 || before != nil {
 			text = append(text[:0], sum[:]...)
 		}
 		text = binary.BigEndian.AppendUint64(text, uint64(migrations[i].Version))

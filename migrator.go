@@ -195,6 +195,8 @@ func (s *setPlan) status() SetStatus {
 		switch {
 		case !ok:
 			state = "pending"
+		case s.stands && m.Version == s.set.standIn().Version:
+			// What it stands for is there.
 		case r.current() && r.checksum != m.Checksum && m.Version > 0:
 			state = "changed"
 		case r.current() && r.checksum != m.Checksum && len(s.newer) > 0:
@@ -209,7 +211,7 @@ func (s *setPlan) status() SetStatus {
 			continue
 		}
 		state := r.status
-		if r.current() && r.version > 0 {
+		if r.current() && r.version > 0 && !(s.stands && r.version < s.set.standIn().Version) {
 			if state = "missing"; r.version > s.set.newest() {
 				state = "newer"
 			}

@@ -16,6 +16,7 @@ type plan struct {
 	traced    bool     // a failed attempt was recorded in it
 	committed bool     // a part of it was
 	begun     bool     // an earlier run has done a part of it
+	newest    int64    // version in the database, of whatever set
 	lease     leaseRow
 	refusal   error
 	forbidden error // the part of it that is about any writing, not only upgrades
@@ -34,6 +35,7 @@ type setPlan struct {
 	pending    []Migration // to be applied, in this order
 	repeatable []Migration // unchanged; a versioned one in pending may drop what they create
 	newer      []record    // current ones that the set does not know
+	stands     bool        // its first migration stands for others, which the database has
 	digest     string      // of the state after the run
 	refresh    bool        // the recorded digest is out of date
 }
@@ -159,6 +161,11 @@ func newPlan(c *config, b *books) *plan {
 	s, err := planSet(ownConfig, ownBooks, bookkeeping())
 	p.sets, refusals = append(p.sets, s), append(refusals, err...)
 	p.forbidden = join(append(forbidden, err...))
+	for _, r := range b.records {
+		if r.set != ownSet && r.current() {
+			p.newest = max(p.newest, r.version)
+		}
+	}
 	for _, set := range c.sets {
 		p.begun = p.begun || b.begun(set)
 		s, err := planSet(c, b, set)
@@ -237,7 +244,8 @@ func is(names []string, one, several string) string {
 func planSet(c *config, b *books, set *Set) (s setPlan, refusals []error) {
 	s = setPlan{set: set, target: set.upTo(c.to)}
 	current := map[key]record{}
-	var missing []string
+	in := set.standIn()
+	var older []Migration // that it may stand for
 	for _, r := range b.records {
 		if r.set != set.name {
 			continue
@@ -248,8 +256,19 @@ func planSet(c *config, b *books, set *Set) (s setPlan, refusals []error) {
 		}
 		current[keyOf(r.version, r.name)] = r
 		s.version = max(s.version, r.version)
+		if in != nil && r.version > 0 && r.version <= in.Version {
+			older = append(older, Migration{Version: r.version, Checksum: r.checksum})
+		}
+	}
+	var squashed error
+	if s.stands, squashed = set.stands(older, s.version); squashed != nil {
+		refusals = append(refusals, squashed)
+	}
+	var missing []string
+	for _, r := range s.records {
 		switch {
-		case r.version == 0 || set.has(r.version):
+		case !r.current() || r.version == 0 || set.has(r.version):
+		case (s.stands || squashed != nil) && r.version < in.Version:
 		case r.version > set.newest():
 			s.newer = append(s.newer, r)
 		default:
@@ -285,6 +304,11 @@ func planSet(c *config, b *books, set *Set) (s setPlan, refusals []error) {
 		}
 		r, ok := current[keyOf(m.Version, m.Name)]
 		switch {
+		case m.Version > 0 && in != nil && m.Version == in.Version && (s.stands || squashed != nil):
+			if !ok && s.stands {
+				s.baseline = append(s.baseline, m)
+				s.legacy = cmp.Or(s.legacy, "the migrations that it stands for")
+			}
 		case ok && r.checksum == m.Checksum:
 			if m.Version == 0 {
 				s.repeatable = append(s.repeatable, m)

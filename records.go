@@ -216,7 +216,17 @@ func (e edit) isIn(records []Record) bool {
 // edits finds what was edited, of the given versions if there are any.
 func (s *Set) edits(records []Record, half progress, versions []int64) (list []edit, err error) {
 	var refusals []error
-	for _, m := range s.migrations {
+	stands, err := s.standsIn(records)
+	if err != nil {
+		return nil, err
+	}
+	for i, m := range s.migrations {
+		if i == 0 && stands {
+			if slices.Contains(versions, m.Version) {
+				refusals = append(refusals, fmt.Errorf("migration %s is not what was applied, but stands for it; there is nothing to repair", m))
+			}
+			continue
+		}
 		if m.Version == 0 || versions != nil && !slices.Contains(versions, m.Version) {
 			continue
 		}

@@ -746,6 +746,11 @@ func changeBetween(t *testing.T, r *rand.Rand) bool {
 	if v := violations(t, db); len(v) > 0 {
 		must("rows", fmt.Errorf("violations: %q", v))
 	}
+	text, _, err := DumpRows(t.Context(), db, before)
+	must("rows", err)
+	if again, _, err := DumpRows(t.Context(), open(t, text), before); err != nil || again != text {
+		must("rows", fmt.Errorf("%v: dumped again\n%s\nand not\n%s", err, again, text))
+	}
 	rowsOf := map[int][]string{}
 	for _, x := range have.tables {
 		if want.table(x.id) != nil && x.content == nil {

@@ -532,3 +532,41 @@ CREATE TRIGGER t AFTER INSERT ON users BEGIN INSERT INTO a (rowid, name) VALUES 
 		t.Errorf("of nothing, got %q", got)
 	}
 }
+
+func TestDumpOfRows(t *testing.T) {
+	const script = "CREATE TABLE a (id INTEGER PRIMARY KEY AUTOINCREMENT, b REFERENCES b, r REAL, g AS (id) STORED);\nCREATE TABLE b (k TEXT, v, PRIMARY KEY (k, v)) WITHOUT ROWID;\nCREATE TABLE c (\"two words\" DATETIME);\n" +
+		"CREATE TABLE empty (x);\nCREATE VIRTUAL TABLE f USING fts5 (t);\nCREATE VIRTUAL TABLE e USING fts5 (k, content='b', content_rowid='k');\nCREATE VIRTUAL TABLE n USING fts5 (t, content='');\nCREATE VIRTUAL TABLE r USING rtree (id, lo, hi);\n" +
+		"CREATE UNIQUE INDEX u ON c (\"two words\");\nCREATE TRIGGER tr AFTER INSERT ON c BEGIN DELETE FROM c; END;\n"
+	const fill = `INSERT INTO a (id, b, r) VALUES (1, 'x', 0.1), (2, NULL, 1e999), (9, 'y', -5e-324); DELETE FROM a WHERE id = 9;
+		INSERT INTO b VALUES ('z', 'it''s'), ('a', x'00ff'), ('n' || char(0) || 'ul', 9223372036854775807), ('line
+break', NULLIF(1, 2) || ''), ('é', 2.0);
+		INSERT INTO f (rowid, t) VALUES (7, 'some words'); INSERT INTO n (rowid, t) VALUES (1, 'gone'); INSERT INTO r VALUES (3, 1, 2);
+		DROP TRIGGER tr; INSERT INTO c (rowid, "two words") VALUES (5, '2024-01-02 03:04:05'), (4, 2); CREATE TRIGGER tr AFTER INSERT ON c BEGIN DELETE FROM c; END`
+	db := open(t, strings.ReplaceAll(script, "v, PRIMARY", "v NOT NULL DEFAULT 0, PRIMARY")+strings.ReplaceAll(fill, "NULLIF(1, 2) || ''", "''"))
+	s := read(t, db)
+	text, carried, err := DumpRows(t.Context(), db, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(carried); got != "[{b 5 } {a 2 } {c 2 } {f 1 } {n 1 its rows cannot be read} {r 1 }]" {
+		t.Errorf("carried %s", got)
+	}
+	again := open(t, text)
+	if d := Diff(read(t, again), s); len(d) > 0 {
+		t.Errorf("%q", texts(d))
+	}
+	for _, q := range []string{
+		"SELECT rowid, *, typeof(b), r IS 0.1 FROM a", "SELECT hex(k), hex(v), typeof(v) FROM b", "SELECT rowid, typeof(\"two words\"), CAST(\"two words\" AS TEXT) FROM c",
+		"SELECT rowid, t FROM f WHERE f MATCH 'words'", "SELECT * FROM r", "SELECT * FROM sqlite_sequence",
+	} {
+		if was, is := distinctRows(t, db, q), distinctRows(t, again, q); !slices.Equal(was, is) {
+			t.Errorf("%s: was %q, is %q", q, was, is)
+		}
+	}
+	if other, _, err := DumpRows(t.Context(), again, read(t, again)); err != nil || other != text {
+		t.Errorf("%v: another time\n%s\nand not\n%s", err, other, text)
+	}
+	if _, none, err := DumpRows(t.Context(), open(t, "CREATE TABLE a (x)"), schemaOf(t, "CREATE TABLE a (x)")); err != nil || none != nil {
+		t.Error(none, err)
+	}
+}

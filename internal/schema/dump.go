@@ -11,10 +11,18 @@ import (
 // tables, those that foreign keys point to first, then indexes, views and
 // triggers. The statements are as they were written; their order depends on
 // nothing but what there is.
-func Dump(s *Schema) string {
+func Dump(s *Schema) string { return dumpAround(s, "") }
+
+// dumpAround writes a text behind the tables: what is on them would be in its
+// way.
+func dumpAround(s *Schema, rows string) string {
 	var b strings.Builder
-	kind := ""
+	kind := "table"
 	for _, o := range s.inOrder() {
+		if o.kind != "table" {
+			b.WriteString(rows)
+			rows = ""
+		}
 		// An empty line parts what has several lines from its neighbours.
 		if b.Len() > 0 && (o.kind != kind || kind != "index") {
 			b.WriteByte('\n')
@@ -23,7 +31,7 @@ func Dump(s *Schema) string {
 		b.WriteString(ended(o.sql))
 		b.WriteByte('\n')
 	}
-	return b.String()
+	return b.String() + rows
 }
 
 // An object is anything that a database has a statement of.
