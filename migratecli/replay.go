@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 
 	"github.com/migratingsqlite/migratingsqlite"
-	"github.com/migratingsqlite/migratingsqlite/internal/engine"
-	"github.com/migratingsqlite/migratingsqlite/internal/schema"
 )
 
 // replay applies a set to a new database, version by version, as an open does,
@@ -67,16 +65,6 @@ func temporary(path string, set *migratingsqlite.Set, more ...migratingsqlite.Op
 // queryer is a database, a connection of it, or a transaction.
 type queryer interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}
-
-// structure reads the structure of a database, but for the objects that ignore
-// names.
-func structure(ctx context.Context, db queryer, ignore ...string) (*schema.Schema, error) {
-	answers := make([]engine.Answer, len(schema.Queries))
-	for i, q := range schema.Queries {
-		answers[i].Rows, answers[i].Err = all(ctx, db, q)
-	}
-	return schema.Read(answers, ignore...)
 }
 
 // all returns the rows of a query.

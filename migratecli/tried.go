@@ -70,7 +70,7 @@ func (tr *attempt) up(ctx context.Context) (note string, err error) {
 				return tr.failed("MS601", m, m.File, err, ctx)
 			}
 		}
-		after, err := structure(ctx, db)
+		after, err := schema.Of(ctx, db)
 		if err != nil {
 			return "", err
 		}
@@ -188,7 +188,7 @@ func (tr *attempt) look(ctx context.Context, path string) (*schema.Schema, error
 		return nil, err
 	}
 	defer db.Close()
-	return structure(ctx, db)
+	return schema.Of(ctx, db)
 }
 
 // leadsElsewhere says what is not as it was, at the first statement of the way
