@@ -107,7 +107,7 @@ func cannotWrite(err error) error {
 	case errors.Is(err, engine.ErrForbidden):
 		return fmt.Errorf("the token does not allow to write (%w)", err)
 	case sqliteCode(err) == sqliteReadOnly:
-		return fmt.Errorf("%s (%w)", readOnlyText(err), err)
+		return errors.New(readOnlyText(err))
 	}
 	return err
 }

@@ -15,6 +15,7 @@ const Backups Feature = "snapshots"
 var backupScenarios = []scenario{
 	{"ASnapshotBeforeAnUpgrade", snapshotBeforeUpgrade},
 	{"ASnapshotOnDemand", snapshotOnDemand},
+	{"ASnapshotBeforeGoingBack", snapshotBeforeGoingBack},
 }
 
 func snapshotBeforeUpgrade(w *world) {
@@ -42,6 +43,24 @@ func snapshotBeforeUpgrade(w *world) {
 		must(w, w.up(set, migratingsqlite.WithBackup(folder)))
 		w.isUpToDate(set)
 	}
+}
+
+func snapshotBeforeGoingBack(w *world) {
+	if !w.has(Backups) {
+		return
+	}
+	set, folder := app(w, stairs...), filepath.Join(w.TempDir(), "backups")
+	must(w, w.up(set))
+	before := w.dump()
+	m := w.migrator(set, "", migratingsqlite.WithBackup(folder))
+	p, err := m.PlanDown(w.Context(), 0)
+	must(w, err)
+	result, err := m.Down(w.Context(), p)
+	must(w, err)
+	must(w, m.Close())
+	want(w, w.structure(), nil)
+	want(w, filepath.Dir(result.Backup), folder)
+	w.restores(folder, 3, before)
 }
 
 func snapshotOnDemand(w *world) {
