@@ -44,24 +44,18 @@ func replay(ctx context.Context, set *migratingsqlite.Set, look func(m migrating
 
 // upTo upgrades a temporary database, which need not outlive a crash.
 func upTo(ctx context.Context, path string, set *migratingsqlite.Set, version int64) error {
-	var opts []migratingsqlite.Option
+	opts := []migratingsqlite.Option{migratingsqlite.WithSet(set), migratingsqlite.WithTrace("off"),
+		migratingsqlite.WithLogger(slog.New(slog.DiscardHandler))}
 	if version > 0 {
 		opts = append(opts, migratingsqlite.WithTo(version))
 	}
-	m, err := temporary(path, set, opts...)
+	m, err := migratingsqlite.NewMigrator(fileDSN(path, "_pragma=synchronous(0)"), opts...)
 	if err != nil {
 		return err
 	}
 	defer m.Close()
 	_, err = m.Up(ctx)
 	return err
-}
-
-// temporary is the migrator of a database that need not outlive a crash.
-func temporary(path string, set *migratingsqlite.Set, more ...migratingsqlite.Option) (*migratingsqlite.Migrator, error) {
-	return migratingsqlite.NewMigrator(fileDSN(path, "_pragma=synchronous(0)"), append([]migratingsqlite.Option{
-		migratingsqlite.WithSet(set), migratingsqlite.WithTrace("off"), migratingsqlite.WithLogger(slog.New(slog.DiscardHandler)),
-	}, more...)...)
 }
 
 // queryer is a database, a connection of it, or a transaction.

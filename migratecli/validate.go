@@ -107,7 +107,11 @@ func (t *tool) validated(cmd *cobra.Command, args []string, from int64, all bool
 		}
 	}
 	r := &validation{Findings: []lint.Finding{}, Notes: []string{}}
-	sets, err := t.sets(ctx, dsns)
+	dsn := cmp.Or(t.dsn, ":memory:")
+	if len(dsns) > 0 {
+		dsn = dsns[0]
+	}
+	sets, err := t.sets(ctx, dsn, len(dsns) > 0)
 	if err != nil {
 		if r.Findings = refusedSet(err); r.Findings == nil {
 			return nil, err
@@ -115,10 +119,10 @@ func (t *tool) validated(cmd *cobra.Command, args []string, from int64, all bool
 		r.tally(t)
 		return r, nil
 	}
-	for _, set := range sets {
+	for i, set := range sets {
 		s := &lint.Set{Now: time.Now()}
 		r.Migrations += len(set.Migrations())
-		note, err := tried(ctx, set, s, from)
+		note, err := t.tried(ctx, dsn, sets[:i], set, s, from)
 		if err != nil {
 			return nil, err
 		}
@@ -145,14 +149,13 @@ func (t *tool) validated(cmd *cobra.Command, args []string, from int64, all bool
 	return r, nil
 }
 
-// sets loads the migrations. The first database knows what a set is called.
-func (t *tool) sets(ctx context.Context, dsns []string) ([]*migratingsqlite.Set, error) {
-	dsn := ":memory:" // is not opened
+// sets loads the migrations. A database knows what a set is called.
+func (t *tool) sets(ctx context.Context, dsn string, isDatabase bool) ([]*migratingsqlite.Set, error) {
 	err := error(nil)
 	switch {
 	case t.embedded:
-	case len(dsns) > 0:
-		err = t.findSet(ctx, dsns[0])
+	case isDatabase:
+		err = t.findSet(ctx, dsn)
 	default:
 		err = t.load(cmp.Or(t.set, defaultSet))
 	}
@@ -327,7 +330,7 @@ func (r *validation) text(p *printer, command string) {
 	about := ""
 	places := 0
 	for _, f := range r.Findings {
-		if now := cmp.Or(f.File, f.Database, "the structure"); now != about {
+		if now := cmp.Or(f.File, f.Database, "the set"); now != about {
 			if places++; places > 1 {
 				p.printf("\n")
 			}
