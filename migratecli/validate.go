@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
 	"github.com/migratingsqlite/migratingsqlite"
@@ -37,7 +36,7 @@ func (t *tool) validate() *cobra.Command {
 	var explain string
 	cmd := &cobra.Command{
 		Use:   "validate [DATABASE]...",
-		Short: "Look for mistakes in the migrations, and try them on an empty database",
+		Short: "Find mistakes in the migrations, and try them on an empty database",
 		Long: `Look for mistakes in the migrations, and try them on an empty database, up and
 down: what fails, what would fail where there are rows, what loses rows, what
 older programs would miss. It needs no database. With one it also says whether
@@ -379,7 +378,7 @@ func (r *validation) text(p *printer, command string) {
 // first.
 func (p *printer) indented(s string, indent int) string {
 	if p.width > indent+20 {
-		s = text.WrapSoft(s, p.width-indent)
+		s = strings.Join(wrap(s, p.width-indent), "\n")
 	}
 	return strings.ReplaceAll(s, "\n", "\n"+strings.Repeat(" ", indent))
 }
