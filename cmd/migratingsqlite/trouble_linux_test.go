@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -71,6 +72,9 @@ func TestTroubleWithPermissions(t *testing.T) {
 		}
 	}
 	looks := map[string]func(*scene, string){"status": reads(3), "plan": reads(0), "up --dry-run": reads(0), "verify": reads(0)}
+	for _, call := range idle(t) {
+		looks[call] = reads(0)
+	}
 	for _, c := range []struct {
 		name, database string
 		prepare        func(*scene)
@@ -103,6 +107,24 @@ func TestTroubleWithPermissions(t *testing.T) {
 					c.others(s, call+" "+c.database)
 				}
 			}
+		})
+	}
+	for name, c := range map[string]struct {
+		mode  os.FileMode
+		words string
+	}{"data": {0o555, "folder of the database is read-only"}, "data/app.db": {0o444, "database is read-only"}} {
+		t.Run("going back, with a read-only "+name, func(t *testing.T) {
+			s := newPlainScene(t)
+			s.does(0, "up app.db")
+			s.check(os.Mkdir(s.path("data"), 0o755))
+			s.check(os.Rename(s.path("app.db"), s.path("data/app.db")))
+			if s.as != nil {
+				s.check(os.Chown(s.path("data"), nobody, nobody))
+			}
+			s.chmod(name, c.mode)
+			s.refuses("down --yes data/app.db", "data/app.db: ", c.words, "the database is unchanged")
+			s.write("migrations/0002_colour.up.sql", "-- for the list\nALTER TABLE notes ADD COLUMN colour TEXT;\n")
+			s.refuses("repair --yes data/app.db", "data/app.db: ", c.words, "the database is unchanged")
 		})
 	}
 	t.Run("read-only folder without the file", func(t *testing.T) {
@@ -142,7 +164,12 @@ func TestTroubleWithAFullDisk(t *testing.T) {
 	text, err := os.ReadFile(s.path("app.db"))
 	s.check(err)
 	s.write("data/app.db", string(text))
+	nothing := idle(t)
 	for _, call := range calls(t) {
+		if slices.Contains(nothing, call) {
+			s.does(0, call+" data/app.db")
+			continue
+		}
 		switch call {
 		case "status":
 			s.does(3, call+" data/app.db")
@@ -162,6 +189,7 @@ func TestTroubleWithAFullDisk(t *testing.T) {
 			s.refuses(call+" data/app.db", "data/app.db: ", "full", "make room on the disk", "at version 1")
 		}
 	}
+	s.does(0, "up --to 2 data/app.db")
 	// To whom there is no room to report.
 	s.write("data/ballast", "")
 	f, err := os.OpenFile(s.path("data/ballast"), os.O_WRONLY, 0)
@@ -170,6 +198,7 @@ func TestTroubleWithAFullDisk(t *testing.T) {
 		_, err = f.Write(make([]byte, 512))
 	}
 	f.Close()
+	s.refuses("down --yes data/app.db", "data/app.db: ", "full", "make room on the disk", "at version 2")
 	if _, errs := s.does(1, "status data/app.db --report data/report.jsonl"); !strings.HasPrefix(errs, "writing the results: ") {
 		t.Error(errs)
 	}
