@@ -163,9 +163,9 @@ func (r *downgrade) text(p *printer) {
 		p.printf("%s  set %s, undid %s, at version %d now\n\n", p.paint(bold, r.Database), r.Set, p.paint(good, count(len(r.Steps), "migration")), r.To)
 		var rows [][]string
 		for _, s := range r.Steps {
-			rows = append(rows, []string{versioned(s.Version), s.Name, s.by(), fmt.Sprintf("%d rows", s.RowsAffected), took(time.Duration(s.DurationMS) * time.Millisecond)})
+			rows = append(rows, []string{versioned(s.Version), s.Name, s.by(), fmt.Sprint(s.RowsAffected), took(time.Duration(s.DurationMS) * time.Millisecond)})
 		}
-		p.table([]string{"version", "name", "by", "changed", "took"}, rows)
+		p.table([]string{"version", "name", "by", "rows changed", "took"}, rows)
 		if r.Backup != "" {
 			p.printf("\n  what was there before is in %s\n", r.Backup)
 		}

@@ -19,12 +19,15 @@ var update = flag.Bool("update", false, "write the commands into docs/cli.md")
 // results is what each command writes with --json.
 var results = map[string]any{
 	"adopt":    takeover{},
+	"backup":   backedUp{},
+	"backups":  backupList{},
 	"baseline": takeover{},
 	"down":     downgrade{},
 	"new":      written{},
 	"history":  history{},
 	"plan":     plan{},
 	"repair":   repair{},
+	"restore":  restored{},
 	"status":   status{},
 	"unlock":   unlocked{},
 	"up":       upgrade{},

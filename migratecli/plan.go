@@ -271,7 +271,8 @@ func (r *plan) text(p *printer) {
 		}
 	}
 	if r.Refused != "" {
-		p.printf("\n%s %s\n", p.paint(bad, "refused"), strings.TrimPrefix(r.Refused, "migratingsqlite: "))
+		p.printf("\n  %s ", p.paint(bad, "✗ refused:"))
+		p.wrapped(4, nil, strings.TrimPrefix(strings.TrimPrefix(r.Refused, "migratingsqlite: "), r.Database+": "))
 	}
 }
 
@@ -293,9 +294,10 @@ func (s *step) text(p *printer) {
 	if s.Version == 0 {
 		name = "R__" + s.Name
 	}
-	p.printf("\n  %s  %s\n", p.paint(bold, name), kind)
+	p.printf("\n  %s  %s\n", p.paint(bold, p.cut(name, len("  ")+len("  compatible"))), kind)
 	for _, c := range s.Changes {
-		p.printf("    %s %s\n", p.paint(signColours[c.Sign], c.Sign), c)
+		p.printf("    %s ", p.paint(signColours[c.Sign], c.Sign))
+		p.wrapped(6, nil, c.String())
 	}
 	for _, table := range s.Rebuilds {
 		p.printf("    %s %s is made anew\n", p.paint(open, "!"), table)
@@ -304,6 +306,7 @@ func (s *step) text(p *printer) {
 		p.printf("    %s\n", p.paint(faint, fmt.Sprintf("%s has %s", table, count(int(s.Rows[table]), "row"))))
 	}
 	if s.Note != "" {
-		p.printf("    %s\n", p.paint(faint, s.Note))
+		p.printf("    ")
+		p.wrapped(4, faint, s.Note)
 	}
 }

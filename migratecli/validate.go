@@ -64,18 +64,27 @@ docs/lint.md has all rules.`,
 				return t.rules(cmd, []lint.Rule{*r})
 			}
 			r, err := t.validated(cmd, args, from, all)
+			var of *databaseError
+			if errors.As(err, &of) {
+				return t.fail(cmd, of.name, of.err)
+			}
 			if err != nil {
 				return err
 			}
 			if t.json {
 				err = writeJSON(cmd.OutOrStdout(), r)
 			} else {
-				r.text(newPrinter(cmd.OutOrStdout()), cmd.CommandPath())
+				p := newPrinter(cmd.OutOrStdout())
+				r.text(p, cmd.CommandPath())
+				err = p.broken
 			}
-			if err == nil && (r.Errors > 0 || strict && r.Warnings > 0) {
-				err = &exitError{exitFailed, nil}
+			switch {
+			case err != nil:
+				return writing(err)
+			case r.Errors > 0 || strict && r.Warnings > 0:
+				return &exitError{exitFailed, nil}
 			}
-			return err
+			return nil
 		},
 	}
 	f := cmd.Flags()
@@ -216,7 +225,7 @@ func (t *tool) compared(ctx context.Context, dsns []string, set *migratingsqlite
 	for _, dsn := range dsns {
 		d, err := t.compare(ctx, dsn, set, s)
 		if err != nil {
-			return nil, err
+			return nil, &databaseError{t.name(dsn), err}
 		}
 		list = append(list, d)
 	}

@@ -18,23 +18,33 @@ import (
 	"github.com/migratingsqlite/migratingsqlite/migratecli"
 )
 
-// ways are ways to call each command that takes databases: the arguments before
-// the database. A command that is not here fails the tests.
-var ways = map[string][]string{
-	"adopt":    {"adopt"},
-	"baseline": {"baseline 1"},
-	"down":     {"down --yes --to 1", "down --dry-run --to 1"},
-	"history":  {"history"},
-	"repair":   {"repair --yes", "repair --dry-run"},
-	"unlock":   {"unlock --yes", "unlock --dry-run"},
-	"status":   {"status"},
-	"plan":     {"plan"},
-	"verify":   {"verify"},
-	"up":       {"up", "up --dry-run"},
+// A way to call a command: the arguments before the database, and what it comes to
+// in a scene without trouble.
+type way struct {
+	args   string
+	code   int
+	writes bool
+	alone  bool // it needs no migrations, or says itself what is wrong with them
+}
+
+// ways are those to call each command that takes databases. A command that is not
+// here fails the tests.
+var ways = map[string][]way{
+	"adopt":    {{"adopt", 0, false, false}}, // there is a history
+	"baseline": {{"baseline 1", 0, false, false}},
+	"down":     {{"down --yes", 0, true, false}, {"down --dry-run", 0, false, false}},
+	"history":  {{"history", 0, false, true}},
+	"plan":     {{"plan", 0, false, false}},
+	"repair":   {{"repair --yes", 0, false, false}, {"repair --dry-run", 0, false, false}}, // nothing was edited
+	"status":   {{"status", 3, false, false}},
+	"unlock":   {{"unlock --yes", 0, false, true}, {"unlock --dry-run", 0, false, true}}, // nobody has a lease
+	"up":       {{"up", 0, true, false}, {"up --dry-run", 0, false, false}},
+	"validate": {{"validate", 0, false, true}},
+	"verify":   {{"verify", 0, false, false}},
 }
 
 // calls are all of the ways.
-func calls(t *testing.T) (list []string) {
+func calls(t *testing.T) (list []way) {
 	t.Helper()
 	for _, cmd := range migratecli.Tool().Commands() {
 		if !strings.Contains(cmd.Use, "DATABASE") {
@@ -48,14 +58,6 @@ func calls(t *testing.T) (list []string) {
 	return list
 }
 
-// idle are those of the calls that find nothing to do in a scene.
-func idle(t *testing.T) []string {
-	return slices.DeleteFunc(calls(t), func(call string) bool {
-		word, _, _ := strings.Cut(call, " ")
-		return !slices.Contains([]string{"adopt", "baseline", "down", "history", "repair", "unlock"}, word)
-	})
-}
-
 // A scene is a folder with migrations, and app.db with the first of them.
 type scene struct {
 	*testing.T
@@ -66,7 +68,8 @@ type scene struct {
 func newScene(t *testing.T) *scene {
 	t.Helper()
 	s := &scene{T: t, dir: t.TempDir(), program: "migratingsqlite"}
-	s.write("migrations/0001_notes.sql", "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT);\nINSERT INTO notes (text) VALUES ('one'), ('two');\n")
+	s.write("migrations/0001_notes.down.sql", "DROP TABLE notes;\n")
+	s.write("migrations/0001_notes.up.sql", "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT);\nINSERT INTO notes (text) VALUES ('one'), ('two');\n")
 	s.write("migrations/0002_colour.up.sql", "ALTER TABLE notes ADD COLUMN colour TEXT;\n")
 	s.write("migrations/0002_colour.down.sql", "ALTER TABLE notes DROP COLUMN colour;\n")
 	s.does(0, "up --to 1 app.db")
@@ -220,7 +223,7 @@ func TestTroubleWithTheFile(t *testing.T) {
 				c.prepare(s)
 			}
 			for _, call := range calls(t) {
-				s.refuses(call+" "+c.database, c.words...)
+				s.refuses(call.args+" "+c.database, c.words...)
 			}
 		})
 	}
@@ -246,12 +249,12 @@ func TestTroubleWithTheMigrations(t *testing.T) {
 			}
 			before := s.content()
 			for _, call := range calls(t) {
-				if call == "history" || strings.HasPrefix(call, "unlock") {
-					continue // they look at no migrations
+				if call.alone {
+					continue
 				}
-				out, errs := s.does(1, call+" app.db "+c.flags)
+				out, errs := s.does(1, call.args+" app.db "+c.flags)
 				if out != "" || strings.Count(errs, "\n") != 1 || slices.ContainsFunc(c.words, func(w string) bool { return !strings.Contains(errs, w) }) {
-					t.Errorf("%s wrote %q, and\n%s", call, out, errs)
+					t.Errorf("%s wrote %q, and\n%s", call.args, out, errs)
 				}
 			}
 			if after := s.content(); after != before {
@@ -276,43 +279,47 @@ func TestTroubleWithAServer(t *testing.T) {
 	} {
 		for _, call := range calls(t) {
 			for _, flags := range []string{"", " --json", " --report report.jsonl"} {
+				if call.args == "validate" && strings.Contains(flags, "report") {
+					continue
+				}
 				os.Remove(s.path("report.jsonl"))
-				out, errs := s.does(1, call+" "+database+flags)
+				out, errs := s.does(1, call.args+" "+database+flags)
 				report, _ := os.ReadFile(s.path("report.jsonl"))
 				if flags == "" && (strings.Count(errs, "\n") != 1 || out != "") {
-					t.Errorf("%s %s wrote %q, and\n%s", call, database, out, errs)
+					t.Errorf("%s %s wrote %q, and\n%s", call.args, database, out, errs)
 				}
 				if text := out + errs + string(report); strings.Contains(text, "hunter2") {
-					t.Errorf("%s %s: that shows the token:\n%s", call, database, text)
+					t.Errorf("%s %s: that shows the token:\n%s", call.args, database, text)
 				}
 			}
 		}
 	}
 }
 
-func TestMissingFileIsMadeByWhatWritesOnly(t *testing.T) {
-	for call, code := range map[string]int{
-		"status": 3, "plan": 0, "verify": 1, "up --dry-run": 0, "up": 0,
-		"down --yes": 1, "history": 0, "adopt": 0, "baseline 1": 1, "repair --yes": 0, "unlock --yes": 0,
-	} {
-		s := newScene(t)
-		s.does(code, call+" new.db")
-		if _, err := os.Stat(s.path("new.db")); (err == nil) != (call == "up") {
-			t.Errorf("after %s: %v", call, err)
-		}
-	}
-}
-
-func TestEmptyFileIsAnEmptyDatabase(t *testing.T) {
-	for call, code := range map[string]int{
-		"status": 3, "plan": 0, "verify": 0, "up --dry-run": 0, "up": 0,
-		"down --yes": 1, "history": 0, "adopt": 0, "baseline 1": 1, "repair --yes": 0, "unlock --yes": 0,
-	} {
-		s := newScene(t)
-		s.write("empty.db", "")
-		s.does(code, call+" empty.db")
-		if info, err := os.Stat(s.path("empty.db")); err != nil || (info.Size() > 0) != (call == "up") {
-			t.Errorf("after %s: %v, %v", call, info, err)
+func TestMissingAndEmptyFiles(t *testing.T) {
+	codes := map[string]int{"down --yes": 1, "down --dry-run": 1, "baseline 1": 1}
+	for _, empty := range []bool{true, false} {
+		for _, call := range calls(t) {
+			s := newScene(t)
+			if empty {
+				s.write("new.db", "")
+			}
+			code, ok := codes[call.args]
+			if !ok {
+				code = call.code
+			}
+			if call.args == "verify" && !empty {
+				code = 1
+			}
+			s.does(code, call.args+" new.db")
+			info, err := os.Stat(s.path("new.db"))
+			if call.args == "up" {
+				if err != nil || info.Size() == 0 {
+					t.Errorf("after %s: %v, %v", call.args, info, err)
+				}
+			} else if (err == nil) != empty || empty && info.Size() > 0 {
+				t.Errorf("after %s: %v, %v", call.args, info, err)
+			}
 		}
 	}
 }
