@@ -53,6 +53,7 @@ func (s *scene) looks(code int, line string) {
 	s.Helper()
 	before := s.content()
 	s.does(code, line)
+	s.check(os.RemoveAll(s.path("backups"))) // that is what backup is for
 	if after := s.content(); after != before {
 		s.Errorf("%s: the folder was\n%s\nand is\n%s", line, before, after)
 	}

@@ -570,3 +570,22 @@ break', NULLIF(1, 2) || ''), ('é', 2.0);
 		t.Error(none, err)
 	}
 }
+
+func TestDumpIsTidy(t *testing.T) {
+	for script, want := range map[string]string{
+		"CREATE TABLE t (\n  a TEXT, -- first\n  b INT -- last, (\n);\nALTER TABLE t ADD COLUMN c DEFAULT 'x,\ny';\nALTER TABLE t ADD d CHECK (d IN (1, 2))": "CREATE TABLE t (\n  a TEXT, -- first\n  b INT, -- last, (\n  c DEFAULT 'x,\ny',\n  d CHECK (d IN (1, 2))\n);\n",
+		"CREATE TABLE t (a, b); ALTER TABLE t ADD c":                        "CREATE TABLE t (a, b, c);\n",
+		"CREATE TABLE t\n(a INT\n)STRICT":                                   "CREATE TABLE t\n(a INT\n)STRICT;\n",
+		"CREATE TABLE t (a\n, b\n, c\n)":                                    "CREATE TABLE t (a\n, b\n, c\n);\n",
+		"CREATE TABLE t (a\n, b); ALTER TABLE t ADD c; ALTER TABLE t ADD d": "CREATE TABLE t (a,\n\tb,\n\tc,\n\td\n);\n",
+	} {
+		s := schemaOf(t, script)
+		got := Dump(s)
+		if got != want {
+			t.Errorf("%s: got\n%q", script, got)
+		}
+		if again := schemaOf(t, got); !again.Equal(s) || Dump(again) != got {
+			t.Errorf("%s: another schema", got)
+		}
+	}
+}
