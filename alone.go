@@ -13,7 +13,11 @@ import (
 // away from whoever had it, who may only have stalled.
 func (r *run) ownBooks(ctx context.Context) error {
 	own := run{config: r.config, conn: r.conn, wait: r.wait, tel: r.tel, plan: &plan{sets: r.plan.sets[:1], lease: r.plan.lease}}
-	if err := own.applySet(&own.plan.sets[0]); err != nil {
+	err := own.plan.read()
+	if err == nil {
+		err = own.applySet(&own.plan.sets[0])
+	}
+	if err != nil {
 		return err
 	}
 	return own.writeBooks(ctx)
@@ -22,11 +26,7 @@ func (r *run) ownBooks(ctx context.Context) error {
 // mayWrite refuses where the program is not to write.
 func (m *Migrator) mayWrite() error {
 	if m.config.mode == modeCheck {
-		why := "_migrate=check forbids to write"
-		if m.config.readOnly {
-			why = "the DSN opens it for reading only"
-		}
-		return m.explain(fmt.Errorf("%s; nothing was done", why))
+		return m.explain(fmt.Errorf("%s; nothing was done", m.config.whyCheck()))
 	}
 	return nil
 }
@@ -107,7 +107,7 @@ func cannotWrite(err error) error {
 	case errors.Is(err, engine.ErrForbidden):
 		return fmt.Errorf("the token does not allow to write (%w)", err)
 	case sqliteCode(err) == sqliteReadOnly:
-		return fmt.Errorf("%s (%w)", readOnlyText(err), err)
+		return errors.New(readOnlyText(err))
 	}
 	return err
 }

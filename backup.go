@@ -1,6 +1,7 @@
 package migratingsqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"errors"
@@ -97,10 +98,10 @@ func (e *backupError) Error() string {
 func (e *backupError) Unwrap() error { return e.err }
 
 // Code hides SQLite's codes, which would be taken for those of the upgrade, but for
-// what is true of the disk.
+// what is true of the disk and the file.
 func (e *backupError) Code() int {
 	switch code := sqliteCode(e.err); code {
-	case sqliteFull, sqliteIOErr:
+	case sqliteFull, sqliteIOErr, sqliteCorrupt:
 		return code
 	}
 	return 0
@@ -116,12 +117,17 @@ func (m *Migrator) Backup(ctx context.Context, folder string) (path string, err 
 		return "", m.explain(err)
 	}
 	missing, err := m.looking(ctx, func(r *run) error {
-		if err := r.planOutside(ctx); err != nil {
+		version := int64(0)
+		err := r.planOutside(ctx)
+		switch {
+		case err == nil:
+			version = cmp.Or(r.plan.last().version, r.plan.newest)
+		case context.Cause(ctx) != nil, errors.Is(err, ErrLocked):
 			return err
-		}
+		} // a copy of books that cannot be read is a copy, too
 		w := waiter{budget: m.config.timeout}
 		return w.retry(ctx, func() error {
-			s, err := snapshot.Take(ctx, m.look, folder, r.plan.last().version)
+			s, err := snapshot.Take(ctx, m.look, folder, version)
 			if err == nil {
 				path = s.Path
 			}
@@ -133,6 +139,9 @@ func (m *Migrator) Backup(ctx context.Context, folder string) (path string, err 
 	}
 	return path, err
 }
+
+// BackupFolder returns the folder of [WithBackup], "" if there is none.
+func (m *Migrator) BackupFolder() string { return m.config.backup }
 
 // hasFile refuses to back up what is no file.
 func (c *config) hasFile() error {

@@ -346,6 +346,21 @@ func TestBackupOnDemand(t *testing.T) {
 		want(t, list[0].Version, 0)
 		sameText(t, s.was(list[0]), before)
 	})
+	t.Run("books that cannot be read", func(t *testing.T) {
+		s := newSite(t)
+		s.exec("CREATE TABLE migratingsqlite_history (x); CREATE TABLE mine (x)")
+		before := s.all()
+		_, err := migrator(t, s.dsn(), set).Backup(t.Context(), s.folder())
+		must(t, err)
+		sameText(t, s.was(s.backups()[0]), before)
+	})
+	t.Run("another program's", func(t *testing.T) {
+		s := newSite(t)
+		must(t, with(t, s.dsn(), load(t, "other", files("0007_a.sql", "CREATE TABLE a (x)"))))
+		_, err := migrator(t, s.dsn(), set).Backup(t.Context(), s.folder())
+		must(t, err)
+		want(t, s.backups()[0].Version, 7)
+	})
 	t.Run("refused", func(t *testing.T) {
 		s := newSite(t)
 		_, err := migrator(t, s.dsn(), set).Backup(t.Context(), s.folder())

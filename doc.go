@@ -75,6 +75,13 @@
 //	UPDATE notes SET title = trim(title)
 //	WHERE id IN (SELECT id FROM notes WHERE title <> trim(title) LIMIT 1000)
 //
+// The command migratingsqlite validate looks for mistakes, and
+//
+//	-- migratingsqlite: nolint MS301
+//
+// says which of its findings are not wanted: before the first statement in the
+// whole script, elsewhere in the statement behind it or in its line.
+//
 // # Other tools' folders
 //
 // The folders of goose, golang-migrate, dbmate, sql-migrate, Flyway, Atlas, sqlx,
@@ -138,6 +145,10 @@
 //	                       do not tell; see [Layout].
 //	_migrate_to            stop at this version instead of the newest.
 //	_migrate_timeout       how long to wait for the lock; default 1m.
+//	_migrate_backup        folder for a snapshot of the database before each
+//	                       upgrade; if none can be taken there is no upgrade.
+//	                       Files only. See [WithBackup] and docs/backups.md.
+//	_migrate_backup_keep   how many snapshots of the database stay; default 10.
 //	_migrate_baseline      for a database with tables and no history: auto
 //	                       (default) finds out what it has; the version that it
 //	                       is at; or none.

@@ -80,7 +80,8 @@ func (m *Migrator) PlanDown(ctx context.Context, to int64) (*DownPlan, error) {
 // meanwhile, and checked before the commit. The history says that the migrations
 // were rolled back; the next open by a program that has them applies them again.
 //
-// Programs that have the database open are not told: stop them before.
+// With [WithBackup] a snapshot is taken before. Programs that have the database open
+// are not told: stop them before.
 func (m *Migrator) Down(ctx context.Context, p *DownPlan) (*Result, error) {
 	set, err := m.oneSet()
 	if err == nil {
@@ -218,7 +219,7 @@ func (r *run) notHalfDone(set *Set, records []Record) error {
 			return nil // it is done, and only the note of it is left
 		}
 	}
-	return fmt.Errorf("migration %d is half done (%s), and only going on with it leads anywhere: open the database once with the program that began it", half.version, half)
+	return fmt.Errorf("migration %d is half done (%s): open the database once with the program that began it, which goes on with it, and go back then", half.version, half)
 }
 
 func noSuchVersion(to int64, have []int64) error {
@@ -240,7 +241,8 @@ func noSuchVersion(to int64, have []int64) error {
 // findWaysBack finds what undoes each record, or says of all that have nothing.
 func (r *run) findWaysBack(set *Set, d *descent) error {
 	var refusals []error
-	var lacking []string
+	var reasons []string
+	lacking := map[string][]string{} // by reason
 	for i := range d.records {
 		rec := &d.records[i]
 		step := DownStep{Version: rec.Version, Name: rec.Name}
@@ -250,7 +252,10 @@ func (r *run) findWaysBack(set *Set, d *descent) error {
 		case err != nil:
 			return err
 		case why != "":
-			lacking = append(lacking, undo.String()+" "+why)
+			if lacking[why] == nil {
+				reasons = append(reasons, why)
+			}
+			lacking[why] = append(lacking[why], undo.String())
 			continue
 		}
 		if err := undo.checkDown(set, step.FromDatabase); err != nil {
@@ -258,9 +263,12 @@ func (r *run) findWaysBack(set *Set, d *descent) error {
 		}
 		d.Steps, d.scripts = append(d.Steps, step), append(d.scripts, undo)
 	}
-	if lacking != nil {
-		refusals = append(refusals, refuse(ErrNoDown, "there is no way back to version %d: %s; write what is missing, go back with a program that has it, or restore a backup",
-			d.To, strings.Join(lacking, ", ")))
+	if reasons != nil {
+		for i, why := range reasons {
+			reasons[i] = fmt.Sprintf("%s (%s)", strings.Join(lacking[why], ", "), why)
+		}
+		refusals = append(refusals, refuse(ErrNoDown, "version %d cannot be gone back to: there is no way back from %s; write what is missing, go back with a program that has it, or restore a backup",
+			d.To, strings.Join(reasons, ", ")))
 	}
 	return join(refusals)
 }
@@ -305,16 +313,16 @@ func (s *Set) wayBack(rec *Record, to int64, step *DownStep, undo *Migration) (w
 		undo.File = "down_sql of " + undo.String()
 	case rec.Version == 0:
 	case m == nil:
-		why = "is not among the program's migrations, and the database keeps no down script of it"
+		why = "not among the program's migrations, and the database keeps no down script"
 	case !same:
-		why = "was edited after it had been applied, and the database keeps no down script of what was applied"
+		why = "edited after it had been applied, and the database keeps no down script of what was applied"
 	case m.upFunc != nil:
-		why = "has no down function"
+		why = "no down function"
 	default:
-		why = "has no down script"
+		why = "no down script"
 	}
 	if why != "" && rec.Status == statusBaseline {
-		why += " (it was there when the history began)"
+		why += ", and there when the history began"
 	}
 	undo.scripts.up = step.SQL
 	return why, nil

@@ -91,7 +91,9 @@ func TestBadParametersNameTheNearest(t *testing.T) {
 		"a.db?_migrate_set=app,app":            "wants different names",
 		"a.db?_migrate_set=other":              `there is no set "other", only app`,
 		"a.db?_migrate_to=%zz":                 "not a well-formed query",
-		"a.db?_migrate_backup=x":               "unknown parameter",
+		"a.db?_migrate_backups=x":              "did you mean _migrate_backup?",
+		"a.db?_migrate_backup_keep=0":          "wants a number above 0",
+		"a.db?_migrate_backup_keep=all":        "wants a number above 0",
 		"a.db\x00?_migrate=on":                 "NUL",
 		"a.db?x=1;y=2":                         "semicolon", // by the wrapped driver, before any I/O
 		"libsql://host.example?authToken=s3cr": `scheme "libsql"`,
@@ -133,6 +135,8 @@ func TestEveryParameterHasAnOption(t *testing.T) {
 		"_migrate_app_id=7":          WithAppID(7),
 		"_migrate_set=app":           WithSet(set),
 		"_migrate_layout=native":     WithLayout("native"),
+		"_migrate_backup=folder":     WithBackup("folder"),
+		"_migrate_backup_keep=3":     WithBackupKeep(3),
 	}
 	for _, name := range keys(parameters) {
 		if !slices.ContainsFunc(keys(options), func(p string) bool { return strings.HasPrefix(p, name+"=") }) {

@@ -34,10 +34,8 @@ func (r *run) findLegacy(ctx context.Context, b *books, ask asker) (*legacy, err
 	var l *legacy
 	var err error
 	if at := r.config.baselineAt; at > 0 {
-		_, _, err = f.history(ctx) // to leave out the tool's tables; it need not count otherwise
-		if err = ctx.Err(); err == nil {
-			b.doubt, err = f.doubt(ctx, upTo(at))
-		}
+		_, _, _ = f.history(ctx) // for the tools' tables, which are left out; what is in them does not count
+		b.doubt, err = f.doubt(ctx, upTo(at))
 	} else {
 		l, err = f.find(ctx)
 	}
@@ -165,6 +163,19 @@ func (m *Migration) text(path string) func() ([]byte, error) {
 	return func() ([]byte, error) { return fs.ReadFile(m.fsys, path) }
 }
 
+// newestName is what the tool whose folder it is calls the newest version.
+func (s *Set) newestName() string {
+	for i := range slices.Backward(s.migrations) {
+		if m := &s.migrations[i]; m.Version > 0 {
+			if m.foreign != nil && m.foreign.ID.Version != "" {
+				return m.foreign.ID.Version
+			}
+			break
+		}
+	}
+	return fmt.Sprint(s.newest())
+}
+
 // adopted takes over a history. What the tool did not record itself must be seen
 // in the structure.
 func (f *finder) adopted(ctx context.Context, h *adopt.History, m *adopt.Mapping) (*legacy, error) {
@@ -175,7 +186,6 @@ func (f *finder) adopted(ctx context.Context, h *adopt.History, m *adopt.Mapping
 	for _, p := range m.Changed {
 		l.refusals = append(l.refusals, refuse(ErrChanged, "%s, by the history of %s", p.Text, h))
 	}
-	newest := f.set.newest()
 	newer := false // and the structure may be any
 	for _, e := range m.Unknown {
 		what := e.ID
@@ -190,7 +200,7 @@ func (f *finder) adopted(ctx context.Context, h *adopt.History, m *adopt.Mapping
 		case e.Newer && f.run.config.newer == newerAllow:
 			newer = true
 		case e.Newer:
-			l.refusals = append(l.refusals, refuse(ErrSchemaNewer, "the history of %s has %s, and this program knows versions up to %d; start a newer program%s", h, quote(what), newest, otherwise))
+			l.refusals = append(l.refusals, refuse(ErrSchemaNewer, "the history of %s has %s, and this program knows versions up to %s; start a newer program%s", h, quote(what), f.set.newestName(), otherwise))
 		default:
 			l.refusals = append(l.refusals, refuse(ErrMissing, "the history of %s has %s, which is not among the program's migrations; put the file back as it was", h, quote(what)))
 		}
@@ -278,7 +288,7 @@ func (f *finder) check(ctx context.Context, h *adopt.History, l *legacy, assumed
 		}
 	}
 	if l.applied = believed; first != nil {
-		l.refusals = append(l.refusals, refuse(ErrUnknownSchema, "by the history of %s it should be at version %d, but %s; put that right, or say with _migrate_baseline=N which version it is at",
+		l.refusals = append(l.refusals, refuse(ErrUnknownSchema, "by the history of %s it should be at version %d, but %s; put that right, or, if it does no harm, say _migrate_baseline=%[2]d",
 			h, l.newest(), differences(have, first)))
 		return nil
 	}

@@ -307,13 +307,14 @@ func TestADatabaseOfANewerProgram(t *testing.T) {
 		legacy string
 		files  fstest.MapFS
 		layout string
+		newest string // in the tool's words
 	}{
-		"goose":   {"CREATE TABLE goose_db_version (id INTEGER PRIMARY KEY, version_id, is_applied, tstamp); INSERT INTO goose_db_version (version_id, is_applied) VALUES (1, 1), (2, 1);", files("1_notes.sql", notes1), "native"},
-		"from 0":  {"CREATE TABLE schema_migrations (version uint64, dirty bool); INSERT INTO schema_migrations VALUES (1, 0);", files("0_notes.up.sql", notes1), "golang-migrate"},
-		"Flyway":  {`CREATE TABLE flyway_schema_history (installed_rank INT PRIMARY KEY, version VARCHAR(50), description, type, script, checksum INT, installed_by, installed_on, execution_time, success); INSERT INTO flyway_schema_history VALUES (1, '1', 'notes', 'SQL', 'V1__notes.sql', NULL, '', '', 1, 1), (2, '1.1', 'kind', 'SQL', 'V1_1__kind.sql', NULL, '', '', 1, 1);`, files("V1__notes.sql", notes1), "flyway"},
-		"Knex":    {"CREATE TABLE knex_migrations (id integer primary key, name varchar(255), batch integer, migration_time datetime); INSERT INTO knex_migrations (name) VALUES ('0001_notes.js'), ('0002_kind.js');", files("0001_notes.sql", notes1), "knex"},
-		"Drizzle": {"CREATE TABLE __drizzle_migrations (id SERIAL PRIMARY KEY, hash text NOT NULL, created_at numeric); INSERT INTO __drizzle_migrations (hash, created_at) VALUES ('x', 1700000000123), ('y', 1700000100123);", files("meta/_journal.json", `{"entries":[{"idx":0,"when":1700000000123,"tag":"0000_notes"}]}`, "0000_notes.sql", notes1), ""},
-		"Prisma":  {"CREATE TABLE _prisma_migrations (id TEXT, checksum TEXT, finished_at DATETIME, migration_name TEXT, logs TEXT, rolled_back_at DATETIME, started_at DATETIME); INSERT INTO _prisma_migrations (checksum, migration_name, finished_at) VALUES ('', '20240101000000_notes', 1), ('', '20240102000000_kind', 1);", files("migration_lock.toml", "", "20240101000000_notes/migration.sql", notes1), ""},
+		"goose":   {"CREATE TABLE goose_db_version (id INTEGER PRIMARY KEY, version_id, is_applied, tstamp); INSERT INTO goose_db_version (version_id, is_applied) VALUES (1, 1), (2, 1);", files("1_notes.sql", notes1), "native", "1"},
+		"from 0":  {"CREATE TABLE schema_migrations (version uint64, dirty bool); INSERT INTO schema_migrations VALUES (1, 0);", files("0_notes.up.sql", notes1), "golang-migrate", "0"},
+		"Flyway":  {`CREATE TABLE flyway_schema_history (installed_rank INT PRIMARY KEY, version VARCHAR(50), description, type, script, checksum INT, installed_by, installed_on, execution_time, success); INSERT INTO flyway_schema_history VALUES (1, '1', 'notes', 'SQL', 'V1__notes.sql', NULL, '', '', 1, 1), (2, '1.1', 'kind', 'SQL', 'V1_1__kind.sql', NULL, '', '', 1, 1);`, files("V1__notes.sql", notes1), "flyway", "1"},
+		"Knex":    {"CREATE TABLE knex_migrations (id integer primary key, name varchar(255), batch integer, migration_time datetime); INSERT INTO knex_migrations (name) VALUES ('0001_notes.js'), ('0002_kind.js');", files("0001_notes.sql", notes1), "knex", "1"},
+		"Drizzle": {"CREATE TABLE __drizzle_migrations (id SERIAL PRIMARY KEY, hash text NOT NULL, created_at numeric); INSERT INTO __drizzle_migrations (hash, created_at) VALUES ('x', 1700000000123), ('y', 1700000100123);", files("meta/_journal.json", `{"entries":[{"idx":0,"when":1700000000123,"tag":"0000_notes"}]}`, "0000_notes.sql", notes1), "", "1"},
+		"Prisma":  {"CREATE TABLE _prisma_migrations (id TEXT, checksum TEXT, finished_at DATETIME, migration_name TEXT, logs TEXT, rolled_back_at DATETIME, started_at DATETIME); INSERT INTO _prisma_migrations (checksum, migration_name, finished_at) VALUES ('', '20240101000000_notes', 1), ('', '20240102000000_kind', 1);", files("migration_lock.toml", "", "20240101000000_notes/migration.sql", notes1), "", "20240101000000"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "app.db")
@@ -323,7 +324,7 @@ func TestADatabaseOfANewerProgram(t *testing.T) {
 				opts = append(opts, migratingsqlite.Layout(c.layout))
 			}
 			set := load(t, "app", c.files, opts...)
-			wantError(t, with(t, path, set), migratingsqlite.ErrSchemaNewer, "start a newer program", "the database is unchanged")
+			wantError(t, with(t, path, set), migratingsqlite.ErrSchemaNewer, "this program knows versions up to "+c.newest+"; start a newer program", "the database is unchanged")
 			must(t, with(t, path+"?_migrate_newer=allow", set))
 			want(t, rows(t, path, "SELECT status FROM migratingsqlite_history WHERE set_name = 'app'"), []string{"baseline"})
 		})

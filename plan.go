@@ -16,6 +16,7 @@ type plan struct {
 	traced    bool     // a failed attempt was recorded in it
 	committed bool     // a part of it was
 	begun     bool     // an earlier run has done a part of it
+	newest    int64    // version in the database, of whatever set
 	lease     leaseRow
 	refusal   error
 	forbidden error // the part of it that is about any writing, not only upgrades
@@ -160,6 +161,11 @@ func newPlan(c *config, b *books) *plan {
 	s, err := planSet(ownConfig, ownBooks, bookkeeping())
 	p.sets, refusals = append(p.sets, s), append(refusals, err...)
 	p.forbidden = join(append(forbidden, err...))
+	for _, r := range b.records {
+		if r.set != ownSet && r.current() {
+			p.newest = max(p.newest, r.version)
+		}
+	}
 	for _, set := range c.sets {
 		p.begun = p.begun || b.begun(set)
 		s, err := planSet(c, b, set)

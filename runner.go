@@ -214,7 +214,7 @@ func (r *run) write(ctx context.Context) error {
 		case !r.plan.may():
 			return errSuperseded
 		case r.config.mode == modeCheck:
-			return r.pendingError("_migrate=check forbids to apply that")
+			return r.pendingError(r.config.whyCheck())
 		}
 		if !r.keptAwayBy(&r.plan.lease) {
 			err := r.writeNow(ctx)
@@ -281,6 +281,14 @@ func (r *run) writeNow(ctx context.Context) error {
 		return r.pendingError(readOnlyText(err))
 	}
 	return err
+}
+
+// whyCheck is why nothing may be written.
+func (c *config) whyCheck() string {
+	if c.readOnly {
+		return "the DSN opens it for reading only"
+	}
+	return "_migrate=check forbids to write"
 }
 
 func (r *run) pendingError(why string) error {
@@ -664,7 +672,7 @@ func (r *run) writeBooks(ctx context.Context) error {
 			return err
 		}
 	}
-	if r.plan.lease.token == "" {
+	if l := r.plan.lease; l.token == "" && l.progress == (progress{}) {
 		return nil
 	}
 	// Whoever had the lease may only have stalled.

@@ -55,6 +55,7 @@ func onServer(t testing.TB) enginetest.Database {
 func ofServers() enginetest.Limits {
 	return enginetest.Limits{
 		enginetest.OneTransaction:     "every migration is a request of its own",
+		enginetest.Backups:            "the database is not a file here",
 		enginetest.RowsInHistory:      "the history is written in the same request as the script",
 		enginetest.ForeignKeyRows:     "their numbers are compared, in the same request as the script",
 		enginetest.ForeignKeyMismatch: "PRAGMA foreign_key_check fails as a whole",

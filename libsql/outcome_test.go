@@ -357,10 +357,13 @@ func TestUpgradeThroughAReplicaServer(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, sqldtest.WithReplicas())
 	r := sqldtest.StartReplica(t, s.Server)
-	// A replica that has just been started has nothing, and passes some requests on.
+	// A replica that has just been started passes statements on, and says itself
+	// only what columns they have.
 	s.do("CREATE TABLE warm (x)")
-	for (&stream{url: r.URL}).lacks("warm") {
-		time.Sleep(time.Millisecond)
+	for deadline := time.Now().Add(time.Minute); !describes(t, r, "SELECT x FROM warm"); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the replica does not follow")
+		}
 	}
 	files, all := links{n: 24, rows: 5}.files(), fstest.MapFS{}
 	var functions []migratingsqlite.SetOption
@@ -390,11 +393,19 @@ func TestUpgradeThroughAReplicaServer(t *testing.T) {
 	links{n: 24, rows: 5}.at(s)
 }
 
-// lacks reports whether the server has no such table.
-func (s *stream) lacks(table string) bool {
-	got, err := s.ask("SELECT count(*) FROM sqlite_master WHERE name = '" + table + "'")
-	s.close()
-	return err != nil || got == "0"
+// describes reports whether a server knows the tables of a query.
+func describes(t testing.TB, s *sqldtest.Server, query string) bool {
+	t.Helper()
+	resp, err := http.Post(s.URL+"/v3/pipeline", "application/json", strings.NewReader(`{"requests":[{"type":"describe","sql":"`+query+`"},{"type":"close"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatal(err, resp.StatusCode)
+	}
+	return !bytes.Contains(answer, []byte(`"type":"error"`))
 }
 
 // A replica whose server does not answer is waited for as long as was said.

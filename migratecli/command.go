@@ -173,7 +173,7 @@ A database is a file (app.db), a DSN as the driver takes it
 		{groupLook, []*cobra.Command{t.status(), t.plan(), t.history(), t.verify()}},
 		{groupChange, []*cobra.Command{t.up(), t.down()}},
 		{groupWrite, []*cobra.Command{t.newMigration(), t.diff(), t.dump(), t.squash(), t.validate()}},
-		{groupRescue, []*cobra.Command{t.baseline(), t.adopt(), t.repair(), t.unlock()}},
+		{groupRescue, []*cobra.Command{t.baseline(), t.adopt(), t.repair(), t.unlock(), t.backup(), t.backups(), t.restore()}},
 	} {
 		for _, cmd := range c.commands {
 			cmd.GroupID = c.group

@@ -180,7 +180,7 @@ func elsewhere(dsn, path string) string {
 	for _, p := range parameters(dsn) {
 		key, _, _ := strings.Cut(p, "=")
 		switch key {
-		case "_migrate", "_migrate_set", "_migrate_layout":
+		case "_migrate", "_migrate_set", "_migrate_layout", "_migrate_backup", "_migrate_backup_keep":
 			continue
 		}
 		if other || strings.HasPrefix(key, "_") {

@@ -398,6 +398,6 @@ func (r *difference) show(p *printer, file string, dry bool) {
 		}
 		return
 	}
-	showChanges(p, "", r.Changes)
+	showChanges(p, 0, r.Changes)
 	r.written.show(p)
 }

@@ -22,6 +22,7 @@ type downgrade struct {
 	To         int64      `json:"to"`
 	Done       bool       `json:"done"`
 	Steps      []downStep `json:"steps"`
+	Backup     string     `json:"backup,omitempty"`
 	LockWaitMS int64      `json:"lock_wait_ms"`
 }
 
@@ -135,7 +136,7 @@ func newDowngrade(database string, p *migratingsqlite.DownPlan) *downgrade {
 }
 
 func (r *downgrade) did(done *migratingsqlite.Result) {
-	r.Done, r.LockWaitMS = true, done.LockWait.Milliseconds()
+	r.Done, r.LockWaitMS, r.Backup = true, done.LockWait.Milliseconds(), done.Backup
 	for i, u := range done.Undone {
 		s := &r.Steps[i]
 		s.DurationMS, s.Statements, s.RowsAffected = u.Duration.Milliseconds(), u.Statements, u.RowsAffected
@@ -162,9 +163,12 @@ func (r *downgrade) text(p *printer) {
 		p.printf("%s  set %s, undid %s, at version %d now\n\n", p.paint(bold, r.Database), r.Set, p.paint(good, count(len(r.Steps), "migration")), r.To)
 		var rows [][]string
 		for _, s := range r.Steps {
-			rows = append(rows, []string{versioned(s.Version), s.Name, s.by(), fmt.Sprintf("%d rows", s.RowsAffected), took(time.Duration(s.DurationMS) * time.Millisecond)})
+			rows = append(rows, []string{versioned(s.Version), s.Name, s.by(), fmt.Sprint(s.RowsAffected), took(time.Duration(s.DurationMS) * time.Millisecond)})
 		}
-		p.table([]string{"version", "name", "by", "changed", "took"}, rows)
+		p.table([]string{"version", "name", "by", "rows changed", "took"}, rows)
+		if r.Backup != "" {
+			p.printf("\n  what was there before is in %s\n", r.Backup)
+		}
 	default:
 		p.printf("%s  set %s, from version %d to %d: %s to undo\n", p.paint(bold, r.Database), r.Set, r.From, r.To, p.paint(open, count(len(r.Steps), "migration")))
 		for _, s := range r.Steps {

@@ -15,7 +15,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/progress"
 	"github.com/spf13/cobra"
 )
 
@@ -77,10 +76,7 @@ func (t *tool) each(cmd *cobra.Command, args []string, do work) error {
 func (t *tool) one(cmd *cobra.Command, dsn string, do work) error {
 	name, r, err := do(cmd.Context(), dsn)
 	if err != nil {
-		if t.json {
-			writeJSON(cmd.OutOrStdout(), failure{name, err.Error()})
-		}
-		return err
+		return t.fail(cmd, name, err)
 	}
 	if t.json {
 		err = writeJSON(cmd.OutOrStdout(), r)
@@ -96,6 +92,14 @@ func (t *tool) one(cmd *cobra.Command, dsn string, do work) error {
 		return &exitError{r.code(), nil}
 	}
 	return nil
+}
+
+// fail says what has failed as JSON, too.
+func (t *tool) fail(cmd *cobra.Command, name string, err error) error {
+	if t.json {
+		writeJSON(cmd.OutOrStdout(), failure{name, err.Error()})
+	}
+	return err
 }
 
 func writing(err error) error { return fmt.Errorf("writing the results: %w", err) }
@@ -263,7 +267,7 @@ func (t *tool) many(cmd *cobra.Command, dsns []string, do work) error {
 		y.report = f
 	}
 	ctx := cmd.Context()
-	bar := newBar(cmd, len(dsns))
+	bar := newBar(cmd, len(dsns), y.out)
 	start := time.Now()
 	queue := make(chan string)
 	var workers sync.WaitGroup
@@ -312,11 +316,19 @@ func (t *tool) many(cmd *cobra.Command, dsns []string, do work) error {
 	return nil
 }
 
-// name is what a DSN that was not opened is called: without its parameters,
-// which may hold a token.
+// name is what a DSN that was not opened is called: without its parameters and
+// without a user, which may hold secrets.
 func (t *tool) name(dsn string) string {
 	name, _, _ := strings.Cut(dsn, "?")
-	return name
+	at := strings.LastIndexByte(name, '@')
+	colon := strings.IndexByte(name, ':')
+	if colon < 0 || at < colon {
+		return name
+	}
+	if scheme, _, ok := strings.Cut(name, "://"); ok {
+		return scheme + "://…" + name[at:]
+	}
+	return "…" + name[at:]
 }
 
 // summary shows the groups, the largest first, and names the odd ones out.
@@ -332,21 +344,25 @@ func (y *tally) summary(p *printer, n int, d time.Duration) {
 		}
 		return strings.Compare(a, b)
 	})
-	var rows [][]string
+	p.printf("\n")
 	for i, k := range keys {
 		g := y.groups[k]
-		odd := ""
+		p.printf("  %7d  ", g.n)
+		p.wrapped(11, nil, printable(k))
 		if i > 0 {
-			odd = g.list(", ")
+			p.printf("%11s", "")
+			p.wrapped(11, faint, g.list(", "))
 		}
-		rows = append(rows, []string{fmt.Sprint(g.n), k, odd})
-	}
-	if len(rows) > 0 {
-		p.table([]string{"databases", "", ""}, rows)
 	}
 	if y.failed.n > 0 {
 		p.printf("\n%s\n", p.paint(bad, count(y.failed.n, "failure")))
-		p.printf("  %s\n", y.failed.list("\n  "))
+		for _, err := range y.failed.names {
+			p.printf("  %s ", p.paint(bad, "✗"))
+			p.wrapped(4, nil, strings.TrimPrefix(err, "migratingsqlite: "))
+		}
+		if more := y.failed.n - len(y.failed.names); more > 0 {
+			p.printf("  %s\n", p.paint(faint, fmt.Sprintf("and %d more", more)))
+		}
 	}
 }
 
@@ -358,48 +374,68 @@ func (g *group) list(separator string) string {
 	return s
 }
 
-// bar shows the progress on a terminal.
+// bar shows the progress on a terminal, in one line that goes when it is done.
 type bar struct {
-	writer  progress.Writer
-	tracker *progress.Tracker
-	mu      sync.Mutex
-	failed  int
+	p      *printer
+	what   string
+	total  int
+	start  time.Time
+	mu     sync.Mutex
+	done   int // protected by mu, as is failed
+	failed int
+	ended  chan struct{}
+	shown  sync.WaitGroup
 }
 
-func newBar(cmd *cobra.Command, n int) *bar {
-	f, ok := cmd.ErrOrStderr().(*os.File)
-	if !ok || !isTTY(f) {
-		return &bar{}
+func newBar(cmd *cobra.Command, n int, out io.Writer) *bar {
+	b := &bar{what: cmd.Name(), total: n, start: time.Now(), ended: make(chan struct{})}
+	if !isTerminal(cmd.ErrOrStderr()) || out != nil && isTerminal(out) {
+		return b
 	}
-	b := &bar{writer: progress.NewWriter(), tracker: &progress.Tracker{Message: cmd.Name(), Total: int64(n)}}
-	b.writer.SetOutputWriter(f)
-	b.writer.SetStyle(progress.StyleBlocks)
-	b.writer.Style().Visibility = progress.StyleVisibility{ETA: true, Percentage: true, Speed: true, Time: true, Tracker: true, Value: true}
-	b.writer.SetTrackerLength(20)
-	b.writer.AppendTracker(b.tracker)
-	go b.writer.Render()
+	b.p = newPrinter(cmd.ErrOrStderr())
+	b.shown.Go(func() {
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				b.p.printf("\r%s\x1b[K", b.line(time.Since(b.start)))
+			case <-b.ended:
+				b.p.printf("\r\x1b[K")
+				return
+			}
+		}
+	})
 	return b
 }
 
+// line is the bar after some time.
+func (b *bar) line(d time.Duration) string {
+	b.mu.Lock()
+	done, failed := b.done, b.failed
+	b.mu.Unlock()
+	const width = 20
+	full := width * done / b.total
+	line := fmt.Sprintf("%s  %s%s  %d of %d", b.what, strings.Repeat("█", full), b.p.paint(faint, strings.Repeat("░", width-full)), done, b.total)
+	if done > 0 {
+		left := time.Duration(float64(d) / float64(done) * float64(b.total-done)).Round(time.Second)
+		line += fmt.Sprintf(", %.0f a second, %s left", float64(done)/d.Seconds(), max(left, time.Second))
+	}
+	if failed > 0 {
+		line += ", " + b.p.paint(bad, fmt.Sprintf("%d failed", failed))
+	}
+	return b.p.cut(line, 1)
+}
+
 func (b *bar) step(failed bool) {
-	if b.tracker == nil {
-		return
-	}
-	if failed {
-		b.mu.Lock()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.done++; failed {
 		b.failed++
-		b.tracker.UpdateMessage(fmt.Sprintf("%s failed", count(b.failed, "database")))
-		b.mu.Unlock()
 	}
-	b.tracker.Increment(1)
 }
 
 func (b *bar) stop() {
-	if b.tracker != nil {
-		b.tracker.MarkAsDone()
-		for b.writer.IsRenderInProgress() {
-			b.writer.Stop()
-			time.Sleep(10 * time.Millisecond)
-		}
-	}
+	close(b.ended)
+	b.shown.Wait()
 }

@@ -119,7 +119,7 @@ func (h *history) text(p *printer) {
 		head = slices.Insert(head, 0, "set")
 	}
 	var rows [][]string
-	var notes []string
+	var notes []func()
 	for _, r := range h.Records {
 		name := printable(r.Name)
 		row := []string{versioned(r.Version), name, p.paint(colours[r.Status], r.Status), when(r.AppliedAt),
@@ -136,18 +136,20 @@ func (h *history) text(p *printer) {
 			if json.Unmarshal(r.Metadata, &m) == nil && m.By != "" {
 				by = " by " + printable(m.By)
 			}
-			notes = append(notes, fmt.Sprintf("%s %s at %s%s", p.paint(open, "undone"), labelOf(r.Version, name), when(*r.RolledBackAt), by))
+			notes = append(notes, func() {
+				p.printf("  %s %s undone at %s%s\n", p.paint(open, "!"), labelOf(r.Version, name), when(*r.RolledBackAt), by)
+			})
 		}
 		if r.Err != "" {
-			notes = append(notes, fmt.Sprintf("%s %s: %s", p.paint(bad, "failed"), labelOf(r.Version, name), printable(r.Err)))
+			notes = append(notes, func() { p.failed(labelOf(r.Version, name), printable(r.Err)) })
 		}
 	}
 	p.printf("\n")
 	p.table(head, rows)
-	for _, n := range notes {
-		p.printf("\n%s", n)
-	}
 	if notes != nil {
 		p.printf("\n")
+	}
+	for _, say := range notes {
+		say()
 	}
 }

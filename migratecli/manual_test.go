@@ -19,6 +19,8 @@ var update = flag.Bool("update", false, "write the commands into docs/cli.md")
 // results is what each command writes with --json.
 var results = map[string]any{
 	"adopt":    takeover{},
+	"backup":   backedUp{},
+	"backups":  backupList{},
 	"baseline": takeover{},
 	"down":     downgrade{},
 	"diff":     difference{},
@@ -27,6 +29,7 @@ var results = map[string]any{
 	"history":  history{},
 	"plan":     plan{},
 	"repair":   repair{},
+	"restore":  restored{},
 	"squash":   squashed{},
 	"status":   status{},
 	"unlock":   unlocked{},

@@ -90,11 +90,11 @@ func (t *tool) place() (dir string, layout *source.Layout, err error) {
 			return "", nil, err
 		}
 	}
-	dir = t.dir
-	if dir == "" {
-		if dir, err = t.folder(); err != nil {
-			return "", nil, err
-		}
+	if _, err := os.Stat(t.dir); t.dir != "" && errors.Is(err, os.ErrNotExist) {
+		return t.dir, layout, nil
+	}
+	if dir, err = t.folder(); err != nil {
+		return "", nil, err
 	}
 	found, err := source.Find(os.DirFS(dir), layout)
 	switch {
@@ -104,10 +104,10 @@ func (t *tool) place() (dir string, layout *source.Layout, err error) {
 		return filepath.Join(dir, filepath.FromSlash(found)), layout, nil
 	case t.dir == "" && dir == "." && errors.Is(err, source.ErrNone):
 		return "migrations", layout, nil
-	case errors.Is(err, source.ErrNone), errors.Is(err, os.ErrNotExist):
+	case errors.Is(err, source.ErrNone):
 		return dir, layout, nil
 	}
-	return "", nil, err
+	return "", nil, errors.New(strings.Replace(err.Error(), "with Dir", "with --dir", 1)) // not in Go
 }
 
 // wrote says what was written.

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 	"golang.org/x/term"
 )
@@ -59,7 +59,7 @@ func (p *printer) wrapped(indent int, c text.Colors, s string) {
 
 // paint colours a text.
 func (p *printer) paint(c text.Colors, s string) string {
-	if !p.colored || s == "" {
+	if !p.colored || len(c) == 0 || s == "" {
 		return s
 	}
 	return c.EscapeSeq() + s + text.Reset.EscapeSeq()
@@ -74,30 +74,55 @@ var (
 	bold  = text.Colors{text.Bold}
 )
 
-// table writes rows under headings. What is too wide for the terminal is cut off
-// in the columns that may be: they are counted from 0.
-func (p *printer) table(headings []string, rows [][]string, wide ...int) {
-	w := table.NewWriter()
-	w.SetStyle(table.Style{Box: table.BoxStyle{PaddingLeft: "", PaddingRight: "  ", UnfinishedRow: " …"},
-		Format: table.FormatOptions{Header: text.FormatUpper}, Options: table.OptionsNoBordersAndSeparators})
-	head := make(table.Row, len(headings))
+// table writes rows under headings. On a terminal that is too narrow the widest
+// columns are cut off.
+func (p *printer) table(headings []string, rows [][]string) {
+	const indent, between, least = 2, 2, 12
+	head := make([]string, len(headings))
 	for i, h := range headings {
 		head[i] = p.paint(faint, strings.ToUpper(h))
 	}
-	w.AppendHeader(head)
-	for _, row := range rows {
-		cells := make(table.Row, len(row))
-		for i, c := range row {
-			cells[i] = c
+	rows = slices.Insert(slices.Clone(rows), 0, head)
+	widths, total := make([]int, len(headings)), indent
+	for i := range widths {
+		for _, row := range rows {
+			widths[i] = max(widths[i], text.StringWidthWithoutEscSequences(row[i]))
 		}
-		w.AppendRow(cells)
+		total += widths[i] + between
 	}
-	if p.width > 0 {
-		w.Style().Size.WidthMax = p.width - 2
+	natural := slices.Clone(widths)
+	for excess := total - between - p.width; p.width > 0 && excess > 0 && slices.Max(natural) > least; {
+		widest := slices.Index(natural, slices.Max(natural))
+		n := min(excess, natural[widest]-least)
+		widths[widest] -= n
+		excess -= n
+		natural[widest] = 0 // the next one
 	}
-	for line := range strings.SplitSeq(w.Render(), "\n") {
-		p.printf("  %s\n", strings.TrimRight(line, " "))
+	for _, row := range rows {
+		line := strings.Repeat(" ", indent)
+		for i, cell := range row {
+			line += text.Pad(text.Snip(cell, widths[i], "…"), widths[i]+between, ' ')
+		}
+		p.printf("%s\n", strings.TrimRight(line, " "))
 	}
+}
+
+// cut makes a text fit into a line of the terminal with so many other characters.
+func (p *printer) cut(s string, others int) string {
+	if p.width == 0 {
+		return s
+	}
+	return text.Snip(s, max(p.width-others, 12), "…")
+}
+
+// failed says which migration failed, and why. The error may begin with that.
+func (p *printer) failed(name, why string) {
+	rest, ok := strings.CutPrefix(why, "migration "+name+" failed")
+	if !ok {
+		rest = ": " + why
+	}
+	p.printf("  %s ", p.paint(bad, "✗"))
+	p.wrapped(4, nil, name+" failed"+rest)
 }
 
 // writeJSON writes a value as one line.

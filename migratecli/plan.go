@@ -28,7 +28,8 @@ type setPlan struct {
 	Set      string `json:"set"`
 	Version  int64  `json:"version"`
 	Target   int64  `json:"target"`
-	Baseline int    `json:"baseline"`
+	Baseline int    `json:"baseline"`          // recorded as being there already
+	Because  string `json:"because,omitempty"` // what says so, and what speaks against it
 	Pending  []step `json:"pending"`
 }
 
@@ -96,7 +97,7 @@ func (t *tool) planOf(more ...migratingsqlite.Option) work {
 			r.Refused = p.Err.Error()
 		}
 		for i, s := range p.Sets {
-			sp := setPlan{Set: s.Set, Version: s.Version, Target: s.Target, Baseline: len(s.Baseline), Pending: []step{}}
+			sp := setPlan{Set: s.Set, Version: s.Version, Target: s.Target, Baseline: len(s.Baseline), Because: s.Because, Pending: []step{}}
 			if len(s.Pending) > 0 {
 				set := m.Sets()[i]
 				mu.Lock()
@@ -266,19 +267,24 @@ func (r *plan) text(p *printer) {
 		p.printf("from version %d to %d: %s\n", s.Version, s.Target, p.paint(open, count(len(s.Pending), "migration")))
 		if s.Baseline > 0 {
 			p.printf("\n  %s recorded as being there already, and not run\n", count(s.Baseline, "migration"))
+			if s.Because != "" {
+				p.printf("  %s\n", p.paint(faint, s.Because))
+			}
 		}
 		for _, st := range s.Pending {
 			st.text(p)
 		}
 	}
 	if r.Refused != "" {
-		p.printf("\n%s %s\n", p.paint(bad, "refused"), strings.TrimPrefix(r.Refused, "migratingsqlite: "))
+		p.printf("\n  %s ", p.paint(bad, "✗ refused:"))
+		p.wrapped(4, nil, strings.TrimPrefix(strings.TrimPrefix(r.Refused, "migratingsqlite: "), r.Database+": "))
 	}
 }
 
-func showChanges(p *printer, indent string, list []change) {
+func showChanges(p *printer, indent int, list []change) {
 	for _, c := range list {
-		p.printf("%s%s %s\n", indent, p.paint(signColours[c.Sign], c.Sign), c)
+		p.printf("%*s%s ", indent, "", p.paint(signColours[c.Sign], c.Sign))
+		p.wrapped(indent+2, nil, c.String())
 	}
 }
 
@@ -300,8 +306,8 @@ func (s *step) text(p *printer) {
 	if s.Version == 0 {
 		name = "R__" + s.Name
 	}
-	p.printf("\n  %s  %s\n", p.paint(bold, name), kind)
-	showChanges(p, "    ", s.Changes)
+	p.printf("\n  %s  %s\n", p.paint(bold, p.cut(name, len("  ")+len("  compatible"))), kind)
+	showChanges(p, 4, s.Changes)
 	for _, table := range s.Rebuilds {
 		p.printf("    %s %s is made anew\n", p.paint(open, "!"), table)
 	}
@@ -309,6 +315,7 @@ func (s *step) text(p *printer) {
 		p.printf("    %s\n", p.paint(faint, fmt.Sprintf("%s has %s", table, count(int(s.Rows[table]), "row"))))
 	}
 	if s.Note != "" {
-		p.printf("    %s\n", p.paint(faint, s.Note))
+		p.printf("    ")
+		p.wrapped(4, faint, s.Note)
 	}
 }

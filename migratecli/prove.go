@@ -34,7 +34,8 @@ func (b *bench) at(path string) *bench { return &bench{b.tool, elsewhere(b.dsn, 
 
 // migrator opens the bench for some sets, up to a version; 0 is the newest.
 func (b *bench) migrator(to int64, sets ...*migratingsqlite.Set) (*migratingsqlite.Migrator, error) {
-	opts := []migratingsqlite.Option{migratingsqlite.WithMode("on"), migratingsqlite.WithSet(sets...), migratingsqlite.WithTrace("off")}
+	opts := []migratingsqlite.Option{migratingsqlite.WithMode("on"), migratingsqlite.WithSet(sets...), migratingsqlite.WithTrace("off"),
+		migratingsqlite.WithBackup("")}
 	if to > 0 {
 		opts = append(opts, migratingsqlite.WithTo(to))
 	}
@@ -247,9 +248,6 @@ func (t *tool) verifyCopy(ctx context.Context, dsn string, flags *verifying) (na
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return name, nil, errors.New("there is no such file; verify --empty tries the migrations on an empty database")
 	}
-	if _, err := m.History(ctx); err != nil {
-		return name, nil, err // it waits for locks, and says it best
-	}
 	dir, err := os.MkdirTemp(flags.folder, "migratingsqlite-verify-")
 	if err != nil {
 		return name, nil, fmt.Errorf("--copy-in: %w", err)
@@ -264,7 +262,9 @@ func (t *tool) verifyCopy(ctx context.Context, dsn string, flags *verifying) (na
 	} else {
 		defer os.RemoveAll(dir)
 	}
-	if err := t.copyDatabase(ctx, m, dsn, copied.path); err != nil {
+	if snapshot, err := m.Backup(ctx, dir); err != nil {
+		return name, nil, err
+	} else if err := os.Rename(snapshot, copied.path); err != nil {
 		return name, nil, err
 	}
 	p.ignore, err = copied.foreign(ctx, dsn)
@@ -306,17 +306,6 @@ func (b *bench) foreign(ctx context.Context, dsn string) (list []string, err err
 		list = append(append(list, c.Table), c.Companions...)
 	}
 	return slices.DeleteFunc(list, func(name string) bool { return name == "" }), err
-}
-
-// copyDatabase copies a database while it is in use.
-func (t *tool) copyDatabase(ctx context.Context, m *migratingsqlite.Migrator, dsn, path string) error {
-	db, err := t.reader(m, dsn)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	_, err = all(ctx, db, "VACUUM INTO '"+strings.ReplaceAll(path, "'", "''")+"'")
-	return err
 }
 
 // A proof tries the upgrade on a copy.

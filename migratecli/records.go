@@ -109,7 +109,7 @@ func (t *tool) record(at int64, more ...migratingsqlite.Option) work {
 			if s.Version < at {
 				why := fmt.Sprintf("it has a history, and is at version %d", s.Version)
 				if s.Version == 0 {
-					why = "it is empty, or its history says that everything was undone"
+					why = "it is at version 0 (empty, or all undone)"
 				}
 				return m.Database(), nil, fmt.Errorf("migratingsqlite: %s: %s, not at version %d; up applies what is missing", m.Database(), why, at)
 			}

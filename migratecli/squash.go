@@ -100,7 +100,7 @@ type squashing struct {
 	new    source.New
 	old    []migratingsqlite.Migration
 	files  []string // of these, in the folder
-	full   string // what the old ones make, with the rows
+	full   string   // what the old ones make, with the rows
 	state  *schema.Schema
 }
 

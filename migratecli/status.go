@@ -148,23 +148,26 @@ func (r *status) text(p *printer) {
 			list, hidden = newest(list)
 		}
 		var rows [][]string
-		var errs []string
+		var failed []migrationStatus
 		for _, m := range list {
 			at, duration := "", ""
 			if m.AppliedAt != nil {
 				at, duration = when(*m.AppliedAt), took(time.Duration(m.DurationMS)*time.Millisecond)
 			}
-			rows = append(rows, []string{versioned(m.Version), m.Name, p.paint(colours[m.State], m.State), at, duration})
+			rows = append(rows, []string{versioned(m.Version), printable(m.Name), p.paint(colours[m.State], m.State), at, duration})
 			if m.Err != "" {
-				errs = append(errs, fmt.Sprintf("%s_%s: %s", versioned(m.Version), m.Name, m.Err))
+				failed = append(failed, m)
 			}
 		}
 		p.table([]string{"version", "name", "state", "applied", "took"}, rows)
 		if hidden > 0 {
 			p.printf("  %s\n", p.paint(faint, fmt.Sprintf("… and %d applied before (--all)", hidden)))
 		}
-		for _, e := range errs {
-			p.printf("\n%s %s\n", p.paint(bad, "failed"), e)
+		if failed != nil {
+			p.printf("\n")
+		}
+		for _, m := range failed {
+			p.failed(labelOf(m.Version, printable(m.Name)), printable(m.Err))
 		}
 	}
 }

@@ -15,10 +15,10 @@ import (
 	"github.com/migratingsqlite/migratingsqlite/internal/script"
 )
 
-// tried applies a set to an empty database, step by step, and undoes it, for the
-// rules to look at the structures. The note says why it could not be tried to its
-// end where that need not be a mistake.
-func (t *tool) tried(ctx context.Context, set *migratingsqlite.Set, s *lint.Set) (note string, err error) {
+// tried applies a set to an empty database, step by step, and undoes what it can
+// from a version on, for the rules to look at the structures. The note says why it
+// could not be tried to its end where that need not be a mistake.
+func tried(ctx context.Context, set *migratingsqlite.Set, s *lint.Set, from int64) (note string, err error) {
 	for _, m := range set.Migrations() {
 		l := lint.Migration{Version: m.Version, Name: m.Name}
 		up, down, err := m.SQL()
@@ -38,7 +38,7 @@ func (t *tool) tried(ctx context.Context, set *migratingsqlite.Set, s *lint.Set)
 		return "", err
 	}
 	defer os.RemoveAll(dir)
-	tr := &attempt{set: set, lint: s, dir: dir}
+	tr := &attempt{set: set, lint: s, dir: dir, from: from}
 	if note, err = tr.up(ctx); err != nil {
 		return "", err
 	}
@@ -50,9 +50,21 @@ type attempt struct {
 	set  *migratingsqlite.Set
 	lint *lint.Set
 	dir  string
+	from int64
 	n    int // databases so far
 
-	after []*schema.Schema // by place in the set, as far as it got
+	// What there is after each migration, by place in the set, as far as it got. To
+	// read a structure takes longer than most migrations, so that it is done only for
+	// those that a rule asks about.
+	texts []string // as SQLite keeps them
+	after []*schema.Schema
+}
+
+// hasWayBack reports whether the migration at the place is to be undone, and can
+// perhaps be.
+func (tr *attempt) hasWayBack(i int) bool {
+	m := tr.set.Migrations()[i]
+	return m.Version > 0 && m.Version >= tr.from && (m.DownFile() != "" || m.File == "")
 }
 
 func (tr *attempt) up(ctx context.Context) (note string, err error) {
@@ -62,20 +74,34 @@ func (tr *attempt) up(ctx context.Context) (note string, err error) {
 		return "", err
 	}
 	defer db.Close()
-	before := &schema.Schema{}
-	for i, m := range tr.set.Migrations() {
-		l := &tr.lint.Migrations[i]
+	list := tr.set.Migrations()
+	newest := 0
+	for i, m := range list {
 		if m.Version > 0 {
+			newest = i
+		}
+	}
+	before := &schema.Schema{}
+	for i, m := range list {
+		l := &tr.lint.Migrations[i]
+		wanted := i >= newest || l.Asks() || tr.lint.Migrations[i+1].Asks()
+		after, text := (*schema.Schema)(nil), ""
+		switch {
+		case i > newest: // repeatable migrations are applied with the newest
+			after = before
+		case wanted || tr.hasWayBack(i) || tr.hasWayBack(i+1):
 			if err := upTo(ctx, path, tr.set, m.Version); err != nil {
 				return tr.failed("MS601", m, m.File, err, ctx)
 			}
-		}
-		after, err := schema.Of(ctx, db)
-		if err != nil {
-			return "", err
+			if text, err = master(ctx, db); err == nil && wanted {
+				after, err = schema.Of(ctx, db)
+			}
+			if err != nil {
+				return "", err
+			}
 		}
 		l.Before, l.After = before, after
-		tr.after, before = append(tr.after, after), after
+		tr.texts, tr.after, before = append(tr.texts, text), append(tr.after, after), after
 	}
 	for _, p := range lint.Probes(before) {
 		if _, err := all(ctx, db, p.SQL); err != nil {
@@ -94,7 +120,7 @@ func (tr *attempt) failed(code string, m migratingsqlite.Migration, file string,
 	f := lint.Finding{Code: code, Version: m.Version, File: file, Line: 1, Column: 1, Message: reason(err)}
 	var at *migratingsqlite.MigrationError
 	if errors.As(err, &at) {
-		f.Message = reason(at.Err)
+		f.Version, f.Message = at.Version, reason(at.Err)
 		if at.File != "" {
 			f.File = at.File
 		}
@@ -103,7 +129,7 @@ func (tr *attempt) failed(code string, m migratingsqlite.Migration, file string,
 		}
 	}
 	if lint.OfProgram(f.Message) {
-		return fmt.Sprintf("%s could not be tried here, and what follows was not: %s, which the program may register", m, f.Message), nil
+		return fmt.Sprintf("%s could not be tried here, and what follows was not: %s, which the program may register", f.File, f.Message), nil
 	}
 	tr.lint.Found = append(tr.lint.Found, f)
 	return "", nil
@@ -124,20 +150,19 @@ func reason(err error) string {
 func (tr *attempt) down(ctx context.Context) error {
 	list := tr.set.Migrations()
 	var path string
+	var err error
 	at := int64(-1) // the version of the database there
 	for i := len(tr.after) - 1; i >= 0; i-- {
 		m, l := list[i], &tr.lint.Migrations[i]
-		if m.Version == 0 || m.File != "" && l.Down == nil {
+		if !tr.hasWayBack(i) {
 			continue
 		}
-		to, before := int64(0), &schema.Schema{}
+		to, text := int64(0), ""
 		if i > 0 {
-			to, before = list[i-1].Version, tr.after[i-1]
+			to, text = list[i-1].Version, tr.texts[i-1]
 		}
 		if at != m.Version {
-			tr.n++
-			path = filepath.Join(tr.dir, fmt.Sprintf("down%d.db", tr.n))
-			if err := upTo(ctx, path, tr.set, m.Version); err != nil {
+			if path, err = tr.at(ctx, m.Version); err != nil {
 				return err
 			}
 		}
@@ -154,17 +179,79 @@ func (tr *attempt) down(ctx context.Context) error {
 			continue
 		}
 		l.Undoes = undone
-		now, err := tr.look(ctx, path)
+		differences, err := tr.differences(ctx, path, text, i-1)
 		if err != nil {
 			return err
 		}
-		if now.Equal(before) {
+		if len(differences) == 0 {
 			at = to
 			continue
 		}
-		tr.lint.Found = append(tr.lint.Found, leadsElsewhere(m, l, to, schema.Diff(now, before)))
+		tr.lint.Found = append(tr.lint.Found, leadsElsewhere(m, l, to, differences))
 	}
 	return nil
+}
+
+// at makes a database that is at a version.
+func (tr *attempt) at(ctx context.Context, version int64) (path string, err error) {
+	tr.n++
+	path = filepath.Join(tr.dir, fmt.Sprintf("down%d.db", tr.n))
+	if version == 0 {
+		return path, nil
+	}
+	return path, upTo(ctx, path, tr.set, version)
+}
+
+// differences compares a database with what there is after the migration at a
+// place, which is -1 for an empty database.
+func (tr *attempt) differences(ctx context.Context, path, text string, place int) (list []string, err error) {
+	have, now, err := look(ctx, path, text)
+	if err != nil || now == text {
+		return nil, err
+	}
+	want := &schema.Schema{}
+	if place >= 0 {
+		if want = tr.after[place]; want == nil {
+			other, err := tr.at(ctx, tr.set.Migrations()[place].Version)
+			if err != nil {
+				return nil, err
+			}
+			if want, _, err = look(ctx, other, ""); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, d := range schema.Diff(have, want) {
+		if d.Kind != schema.OrderOnly {
+			list = append(list, d.Text)
+		}
+	}
+	return list, nil
+}
+
+// look reads what there is in a database, and its structure unless the texts are
+// those that were expected.
+func look(ctx context.Context, path, expected string) (s *schema.Schema, text string, err error) {
+	db, err := sql.Open("sqlite", fileDSN(path))
+	if err != nil {
+		return nil, "", err
+	}
+	defer db.Close()
+	if text, err = master(ctx, db); err == nil && (text != expected || text == "") {
+		s, err = schema.Of(ctx, db)
+	}
+	return s, text, err
+}
+
+// master returns the statements that SQLite keeps of all that there is.
+func master(ctx context.Context, db queryer) (string, error) {
+	rows, err := all(ctx, db, `SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite\_%' ESCAPE '\'
+		AND name NOT LIKE 'migratingsqlite\_%' ESCAPE '\' ORDER BY 1, 2`)
+	var b strings.Builder
+	for _, row := range rows {
+		fmt.Fprintln(&b, row)
+	}
+	return b.String(), err
 }
 
 // downTo undoes what is above a version.
@@ -182,28 +269,13 @@ func downTo(ctx context.Context, path string, set *migratingsqlite.Set, version 
 	return err == nil, err
 }
 
-func (tr *attempt) look(ctx context.Context, path string) (*schema.Schema, error) {
-	db, err := sql.Open("sqlite", fileDSN(path))
-	if err != nil {
-		return nil, err
-	}
-	defer db.Close()
-	return schema.Of(ctx, db)
-}
-
 // leadsElsewhere says what is not as it was, at the first statement of the way
 // back.
-func leadsElsewhere(m migratingsqlite.Migration, l *lint.Migration, to int64, differences []schema.Difference) lint.Finding {
+func leadsElsewhere(m migratingsqlite.Migration, l *lint.Migration, to int64, texts []string) lint.Finding {
 	f := lint.Finding{Code: "MS606", Version: m.Version, File: m.DownFile(), Line: 1, Column: 1}
 	if l.Down != nil {
 		if statements, _ := script.Split(l.Down.Text); len(statements) > 0 {
 			f.Line, f.Column = statements[0].Line, statements[0].Column
-		}
-	}
-	var texts []string
-	for _, d := range differences {
-		if d.Kind != schema.OrderOnly {
-			texts = append(texts, d.Text)
 		}
 	}
 	const shown = 3

@@ -92,7 +92,7 @@ func (r *upgrade) text(p *printer) {
 	p.printf("%s  applied %s\n\n", p.paint(bold, r.Database), p.paint(good, count(len(r.Applied), "migration")))
 	var rows [][]string
 	for _, a := range r.Applied {
-		rows = append(rows, []string{versioned(a.Version), a.Name, count(a.Statements, "statement"), fmt.Sprintf("%d rows", a.RowsAffected), took(time.Duration(a.DurationMS) * time.Millisecond)})
+		rows = append(rows, []string{versioned(a.Version), a.Name, fmt.Sprint(a.Statements), fmt.Sprint(a.RowsAffected), took(time.Duration(a.DurationMS) * time.Millisecond)})
 	}
-	p.table([]string{"version", "name", "", "changed", "took"}, rows)
+	p.table([]string{"version", "name", "statements", "rows changed", "took"}, rows)
 }

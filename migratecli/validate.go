@@ -63,19 +63,28 @@ docs/lint.md has all rules.`,
 				}
 				return t.rules(cmd, []lint.Rule{*r})
 			}
-			r, err := t.validated(cmd, args, func(f lint.Finding) bool { return f.Version > 0 && f.Version < from }, all)
+			r, err := t.validated(cmd, args, from, all)
+			var of *databaseError
+			if errors.As(err, &of) {
+				return t.fail(cmd, of.name, of.err)
+			}
 			if err != nil {
 				return err
 			}
 			if t.json {
 				err = writeJSON(cmd.OutOrStdout(), r)
 			} else {
-				r.text(newPrinter(cmd.OutOrStdout()), cmd.CommandPath())
+				p := newPrinter(cmd.OutOrStdout())
+				r.text(p, cmd.CommandPath())
+				err = p.broken
 			}
-			if err == nil && (r.Errors > 0 || strict && r.Warnings > 0) {
-				err = &exitError{exitFailed, nil}
+			switch {
+			case err != nil:
+				return writing(err)
+			case r.Errors > 0 || strict && r.Warnings > 0:
+				return &exitError{exitFailed, nil}
 			}
-			return err
+			return nil
 		},
 	}
 	f := cmd.Flags()
@@ -89,7 +98,7 @@ docs/lint.md has all rules.`,
 }
 
 // validated looks at all sets, and at the databases if there are some.
-func (t *tool) validated(cmd *cobra.Command, args []string, old func(lint.Finding) bool, all bool) (*validation, error) {
+func (t *tool) validated(cmd *cobra.Command, args []string, from int64, all bool) (*validation, error) {
 	ctx := cmd.Context()
 	var dsns []string
 	err := error(nil)
@@ -110,7 +119,7 @@ func (t *tool) validated(cmd *cobra.Command, args []string, old func(lint.Findin
 	for _, set := range sets {
 		s := &lint.Set{Now: time.Now()}
 		r.Migrations += len(set.Migrations())
-		note, err := t.tried(ctx, set, s)
+		note, err := tried(ctx, set, s, from)
 		if err != nil {
 			return nil, err
 		}
@@ -123,7 +132,7 @@ func (t *tool) validated(cmd *cobra.Command, args []string, old func(lint.Findin
 		}
 		for _, f := range lint.Check(s) {
 			applied := len(databases) > 0 && !all && !slices.ContainsFunc(databases, func(d *comparison) bool { return d.pending[f.Version] })
-			if f.Database == "" && f.Code != "MS101" && (old(f) || applied && f.Version > 0) {
+			if f.Database == "" && f.Version > 0 && (f.Version < from || applied) {
 				r.Hidden++
 				continue
 			}
@@ -216,7 +225,7 @@ func (t *tool) compared(ctx context.Context, dsns []string, set *migratingsqlite
 	for _, dsn := range dsns {
 		d, err := t.compare(ctx, dsn, set, s)
 		if err != nil {
-			return nil, err
+			return nil, &databaseError{t.name(dsn), err}
 		}
 		list = append(list, d)
 	}
@@ -259,9 +268,9 @@ func (t *tool) compare(ctx context.Context, dsn string, set *migratingsqlite.Set
 	d := &comparison{pending: map[int64]bool{}}
 	said := false
 	say := func(code string, version int64, file, format string, args ...any) {
-		f := lint.Finding{Code: code, Version: version, Database: m.Database(), File: file, Message: m.Database() + ": " + fmt.Sprintf(format, args...)}
+		f := lint.Finding{Code: code, Version: version, Database: m.Database(), File: file, Message: fmt.Sprintf(format, args...)}
 		if file != "" {
-			f.Line, f.Column = 1, 1
+			f.Line, f.Column, f.Message = 1, 1, m.Database()+": "+f.Message
 		}
 		s.Found = append(s.Found, f)
 		said = true
@@ -316,18 +325,15 @@ func (r *validation) tally(t *tool) {
 }
 
 func (r *validation) text(p *printer, command string) {
-	file := "?"
-	files := map[string]bool{}
+	about := ""
+	places := 0
 	for _, f := range r.Findings {
-		if f.File != file {
-			if len(files) > 0 {
+		if now := cmp.Or(f.File, f.Database, "the structure"); now != about {
+			if places++; places > 1 {
 				p.printf("\n")
 			}
-			file = f.File
-			files[file] = true
-			if file != "" {
-				p.printf("%s\n", p.paint(bold, file))
-			}
+			about = now
+			p.printf("%s\n", p.paint(bold, about))
 		}
 		colour := open
 		if f.Severity == lint.Error {
@@ -355,7 +361,7 @@ func (r *validation) text(p *printer, command string) {
 	case len(r.Findings) == 0:
 		p.printf("%s: %s", count(r.Migrations, "migration"), p.paint(good, "nothing found"))
 	default:
-		p.printf("%s, %s in %s", p.paint(bad, count(r.Errors, "error")), p.paint(open, count(r.Warnings, "warning")), count(len(files), "file"))
+		p.printf("%s, %s in %s", p.paint(bad, count(r.Errors, "error")), p.paint(open, count(r.Warnings, "warning")), count(places, "place"))
 	}
 	if r.Hidden > 0 {
 		p.printf("; %s in migrations that are applied, or older (--all)", count(r.Hidden, "finding"))

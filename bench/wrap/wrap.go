@@ -83,6 +83,8 @@ func Exercise(t *testing.T, e Engine) {
 		{"the driver's own connections", ownConnections},
 		{"settings of the connection", settings},
 		{"queries traced", traced},
+		{"snapshot before an upgrade, rollback journal", func(s *site) { s.snapshot(s.Delete) }},
+		{"snapshot before an upgrade, write-ahead log", func(s *site) { s.snapshot(s.WAL) }},
 	} {
 		t.Run(scenario.name, func(t *testing.T) {
 			if why, ok := e.Limits[scenario.name]; ok && os.Getenv("BENCH_LIMITS") == "" {
@@ -804,4 +806,24 @@ func traced(s *site) {
 		s.must(err)
 		s.must(tx.Commit())
 	}
+}
+
+func (s *site) snapshot(params string) {
+	folder := filepath.Join(s.TempDir(), "it's here")
+	opt := migratingsqlite.WithBackup(folder)
+	s.must(s.ping(s.dsn(params), s.set(users), opt))
+	s.file("INSERT INTO users (name) VALUES ('cid') RETURNING 1")
+	books := s.file("SELECT * FROM migratingsqlite_history")
+	for range 2 {
+		s.must(s.ping(s.dsn(params), s.set(prefs), opt))
+	}
+	list, err := filepath.Glob(filepath.Join(folder, "*"))
+	s.must(err)
+	if len(list) != 1 || !strings.HasSuffix(list[0], ".snapshot") {
+		s.Fatal(list)
+	}
+	s.path = list[0]
+	s.want(s.file("SELECT * FROM users ORDER BY id"), []string{"1 ada", "2 bob", "3 cid"})
+	s.want(s.file("SELECT * FROM migratingsqlite_history"), books)
+	s.want(s.file("PRAGMA integrity_check"), []string{"ok"})
 }

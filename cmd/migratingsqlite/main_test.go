@@ -15,6 +15,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"migratingsqlite": main,
 		"sqlite":          sqlite,
+		"hold":            hold,
 	})
 }
 
@@ -53,7 +54,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 // sqlite runs statements through the plain driver and prints the rows, a line
 // each: what a script looks at a database with.
 func sqlite() {
-	db, err := sql.Open("sqlite", os.Args[1])
+	db, err := openPlain(os.Args[1])
 	if err == nil {
 		for _, q := range os.Args[2:] {
 			if err == nil {
@@ -66,6 +67,15 @@ func sqlite() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+}
+
+// openPlain opens a database without the code under test, on one connection.
+func openPlain(path string) (*sql.DB, error) {
+	db, err := sql.Open("sqlite", path)
+	if err == nil {
+		db.SetMaxOpenConns(1)
+	}
+	return db, err
 }
 
 func show(db *sql.DB, query string) error {

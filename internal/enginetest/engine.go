@@ -116,7 +116,7 @@ type world struct {
 
 // scenarios are the suite.
 var scenarios = slices.Concat(upgradeScenarios, refusalScenarios, failureScenarios, foreignKeyScenarios,
-	functionScenarios, stepScenarios, undoScenarios, statementScenarios, telemetryScenarios, poolScenarios)
+	functionScenarios, stepScenarios, undoScenarios, backupScenarios, statementScenarios, telemetryScenarios, poolScenarios)
 
 // A scenario is one behaviour that every engine has. Its test is named after it.
 type scenario struct {

@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/migratingsqlite/migratingsqlite"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
 var undoScenarios = []scenario{
@@ -18,6 +20,7 @@ var undoScenarios = []scenario{
 	{"GoingBackInGo", goingBackInGo},
 	{"GoingBackWithViewsOfTheNewestVersion", goingBackWithViews},
 	{"GoingBackInBatches", goingBackInBatches},
+	{"GoingBackByAFileOfAnotherTool", goingBackByAFileOfAnotherTool},
 	{"NoWayBack", each(func(c noWay) string { return c.name }, noWays, noWayBack)},
 	{"AWayBackThatFails", each(func(c brokenWay) string { return c.name }, brokenWays, wayBackThatFails)},
 	{"AWayBackThatCannotBeOneTransaction", wayBackOutsideATransaction},
@@ -27,11 +30,14 @@ var undoScenarios = []scenario{
 	{"GoingBackKeepsForeignKeys", goingBackKeepsForeignKeys},
 	{"GoingBackIsTraced", goingBackIsTraced},
 	{"OthersAreInTheWayOfGoingBack", othersAreInTheWay},
+	{"GoingBackIsInterrupted", goingBackIsInterrupted},
+	{"GoingBackInAFileOfAnother", goingBackInAFileOfAnother},
 	{"ReadingWithoutAHistory", readingWithoutAHistory},
 	{"TheWholeHistory", wholeHistory},
 	{"Recording", recording},
 	{"Repairing", repairing},
 	{"Unlocking", unlocking},
+	{"UnlockingWhoIsAtWork", unlockingWhoIsAtWork},
 }
 
 // stairs are three versions with a way back each, and rows that show what was
@@ -214,7 +220,7 @@ func goingBackInGo(w *world) {
 	// Half of a way back is none.
 	want(w, w.rows("SELECT count(*) FROM migratingsqlite_history WHERE down_sql IS NOT NULL"), []string{"0"})
 	_, err = w.migrator(app(w, list[:2]...), "").PlanDown(ctx, 1)
-	wantError(w, err, migratingsqlite.ErrNoDown, "0003_both is not among the program's migrations", "0002_go is not among")
+	wantError(w, err, migratingsqlite.ErrNoDown, "0003_both, 0002_go (not among the program's migrations, and the database keeps no down script)")
 	result, err := m.Down(ctx, p)
 	must(w, err)
 	want(w, []int{result.Undone[0].Statements, result.Undone[1].Statements}, []int{2, 1})
@@ -296,6 +302,24 @@ UPDATE people SET name = upper(name), touched = touched + 1 WHERE id IN (SELECT 
 	w.isAt(set)
 }
 
+func goingBackByAFileOfAnotherTool(w *world) {
+	const down = "DROP TABLE a;\n  DROP TABLE b;"
+	set := load(w, "app", files("0001_a.sql", "-- +goose Up\nCREATE TABLE a (x);\n\n-- +goose Down\n"+down+"\n"), migratingsqlite.Layout("goose"))
+	must(w, w.up(set))
+	want(w, w.rows("SELECT down_sql FROM migratingsqlite_history WHERE set_name = 'app'"), []string{down})
+	m := w.migrator(set, "")
+	p, err := m.PlanDown(context.Background(), 0)
+	must(w, err)
+	want(w, p.Steps, []migratingsqlite.DownStep{{Version: 1, Name: "a", SQL: down, File: "0001_a.sql"}})
+	w.unchanged(func() {
+		_, err := m.Down(context.Background(), p)
+		wantError(w, err, nil, "undoing migration 0001_a failed at 0001_a.sql:6:3: no such table: b")
+	})
+	w.change("CREATE TABLE b (x)")
+	want(w, w.down(set, 0), []string{"app 0001_a 0001_a.sql 2 statements 0 rows"})
+	want(w, w.structure(), nil)
+}
+
 // noWay is a migration that cannot be undone.
 type noWay struct {
 	name  string
@@ -304,12 +328,12 @@ type noWay struct {
 }
 
 var noWays = []noWay{
-	{"NoScript", nil, []string{"0002_prefs has no down script", "0003_go has no down function"}},
+	{"NoScript", nil, []string{"0003_go (no down function), 0002_prefs (no down script)"}},
 	{"NotInTheProgram", func(w *world) *migratingsqlite.Set { return app(w, stairs[:2]...) },
-		[]string{"0002_prefs is not among the program's migrations", "0003_go is not among", "the database keeps no down script"}},
+		[]string{"0003_go, 0002_prefs (not among the program's migrations, and the database keeps no down script)"}},
 	{"Edited", func(w *world) *migratingsqlite.Set {
 		return app(w, stairs[0], stairs[1], "0002_prefs.up.sql", "SELECT 1", "0002_prefs.down.sql", "SELECT 2")
-	}, []string{"0002_prefs was edited after it had been applied"}},
+	}, []string{"0002_prefs (edited after it had been applied, and the database keeps no down script of what was applied)"}},
 }
 
 func noWayBack(w *world, c noWay) {
@@ -323,7 +347,7 @@ func noWayBack(w *world, c noWay) {
 	m := w.migrator(other, "")
 	w.unchanged(func() {
 		_, err := m.PlanDown(context.Background(), 1)
-		wantError(w, err, migratingsqlite.ErrNoDown, append(c.words, w.Namespace, "no way back to version 1", "restore a backup")...)
+		wantError(w, err, migratingsqlite.ErrNoDown, append(c.words, w.Namespace, "version 1 cannot be gone back to: there is no way back from", "restore a backup")...)
 		_, err = m.Down(context.Background(), &migratingsqlite.DownPlan{Set: "app", From: 4, To: 1})
 		wantError(w, err, migratingsqlite.ErrNoDown)
 	})
@@ -432,18 +456,33 @@ func outdatedPlan(w *world) {
 		_, err = m.Down(ctx, p)
 		wantError(w, err, nil, "not what the plan says any more", "plan again")
 	})
-	for _, c := range []struct {
-		to    int64
-		words string
-	}{{-1, "version -1 cannot be gone back to"}} {
-		_, err = m.PlanDown(ctx, c.to)
-		wantError(w, err, nil, c.words)
-	}
+	_, err = m.PlanDown(ctx, -1)
+	wantError(w, err, nil, "version -1 cannot be gone back to")
 	for _, to := range []int64{3, 4, 1000} { // it is there
 		p, err = m.PlanDown(ctx, to)
 		must(w, err)
 		want(w, *p, migratingsqlite.DownPlan{Set: "app", From: 3, To: to})
 	}
+	// Somebody changes it while Down waits for the lock.
+	p, err = m.PlanDown(ctx, 1)
+	must(w, err)
+	failed := make(chan error)
+	w.past(func(c *sql.Conn) {
+		for _, q := range []string{"BEGIN IMMEDIATE", "UPDATE migratingsqlite_history SET status = 'rolled_back' WHERE version = 3"} {
+			_, err := insist(c, q)
+			must(w, err)
+		}
+		go func() {
+			_, err := m.Down(ctx, p)
+			failed <- err
+		}()
+		pause()
+		_, err := insist(c, "COMMIT")
+		must(w, err)
+	})
+	wantError(w, <-failed, nil, "at version 3, and now it is at version 2", "plan again")
+	want(w, w.history(), []string{"app|1|users|applied", "app|2|prefs|applied", "app|3|upper|rolled_back"})
+
 	stamped := app(w, "20240101000000_a.sql", "CREATE TABLE a (x)", "20250101000000_b.sql", "CREATE TABLE b (x)")
 	w = w.another()
 	must(w, w.up(stamped))
@@ -561,7 +600,7 @@ func othersAreInTheWay(w *world) {
 	lease("-1", "3")
 	w.unchanged(func() {
 		_, err := m.PlanDown(ctx, 1)
-		wantError(w, err, nil, "migration 4 is half done (3 of its statements, 0 rows)", "open the database once with the program that began it")
+		wantError(w, err, nil, "migration 4 is half done (3 of its statements, 0 rows)", "open the database once with the program that began it, which goes on with it")
 	})
 	// An upgrade that was cut off before it had done anything.
 	lease("-1", "0")
@@ -582,6 +621,56 @@ func othersAreInTheWay(w *world) {
 	cancel()
 	_, err = m.PlanDown(ended, 1)
 	wantError(w, err, context.Canceled)
+}
+
+func goingBackIsInterrupted(w *world) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	set := load(w, "app", files(stairs[:8]...), migratingsqlite.Func(3, "go", func(context.Context, migratingsqlite.Tx) error { return nil },
+		func(ctx context.Context, tx migratingsqlite.Tx) error {
+			if _, err := tx.ExecContext(ctx, "DELETE FROM users"); err != nil {
+				return err
+			}
+			cancel()
+			<-ctx.Done()
+			_, err := tx.ExecContext(ctx, "DELETE FROM users")
+			return err
+		}))
+	must(w, w.up(set))
+	m := w.migrator(set, "")
+	p, err := m.PlanDown(ctx, 1)
+	must(w, err)
+	w.unchanged(func() {
+		_, err = m.Down(ctx, p)
+		wantError(w, err, context.Canceled, w.Namespace, "the database is unchanged, at version 3")
+	})
+	w.isAt(set)
+}
+
+func goingBackInAFileOfAnother(w *world) {
+	ctx := context.Background()
+	set := app(w, stairs...)
+	must(w, w.up(set))
+	w.change("DROP TABLE migratingsqlite_lease") // it gets it back
+	want(w, len(w.down(set, 2)), 1)
+	w.isAt(app(w, stairs[:8]...))
+	if w.has(ApplicationID) {
+		m := w.migrator(set, "_migrate_app_id=0x1234")
+		w.change("PRAGMA application_id = 77")
+		w.unchanged(func() {
+			_, err := m.PlanDown(ctx, 1)
+			wantError(w, err, migratingsqlite.ErrUnknownSchema, "belongs to another application")
+			_, err = m.Repair(ctx)
+			wantError(w, err, migratingsqlite.ErrUnknownSchema)
+		})
+	}
+	w.change("UPDATE migratingsqlite_history SET version = 'x' WHERE version = 2")
+	w.unchanged(func() {
+		_, err := w.migrator(set, "").PlanDown(ctx, 1)
+		wantError(w, err, migratingsqlite.ErrUnknownSchema, "migratingsqlite_history is not as this driver writes it")
+		_, err = w.migrator(set, "").History(ctx)
+		wantError(w, err, migratingsqlite.ErrUnknownSchema, "migratingsqlite_history is not as this driver writes it")
+	})
 }
 
 func readingWithoutAHistory(w *world) {
@@ -688,7 +777,7 @@ func recording(w *world) {
 	_, err := w.migrator(unmarked, "_migrate_baseline=2").Baseline(ctx)
 	must(w, err)
 	_, err = w.migrator(unmarked, "").PlanDown(ctx, 1)
-	wantError(w, err, migratingsqlite.ErrNoDown, "0002_more has no down script (it was there when the history began)")
+	wantError(w, err, migratingsqlite.ErrNoDown, "0002_more (no down script, and there when the history began)")
 }
 
 func repairing(w *world) {
@@ -799,4 +888,41 @@ func unlocking(w *world) {
 	l, err = m.Lease(ctx)
 	must(w, err)
 	want(w, l == nil, true)
+}
+
+// atEnd calls f when a span with a name has ended, where it ends.
+type atEnd struct {
+	sdktrace.SpanProcessor
+	name string
+	f    func()
+}
+
+func (a atEnd) OnEnd(s sdktrace.ReadOnlySpan) {
+	if s.Name() == a.name {
+		a.f()
+	}
+}
+
+// Whoever loses his lease between two transactions writes no more under it. He
+// finds out, takes it again and goes on.
+func unlockingWhoIsAtWork(w *world) {
+	ctx := context.Background()
+	set := app(w, "0001_people.sql", people, "0002_lower.sql", lowerInBatches, "0003_more.sql", "UPDATE people SET touched = touched + 1")
+	m := w.migrator(set, "")
+	s := w.recordSpans()
+	unlocked := 0
+	s.provider.RegisterSpanProcessor(atEnd{s.recorder, "migration 0002_lower", func() {
+		l, err := m.Lease(ctx)
+		must(w, err)
+		if l == nil || l.Expired || !strings.Contains(l.Owner, "process") {
+			w.Error(l)
+		}
+		must(w, m.Unlock(ctx, l))
+		unlocked++
+	}})
+	must(w, w.up(set))
+	want(w, unlocked, 1)
+	want(w, w.rows("SELECT count(*), min(touched), max(touched) FROM people"), []string{"2000|2|2"})
+	want(w, w.history(), []string{"app|1|people|applied", "app|2|lower|applied", "app|3|more|applied"})
+	w.isUpToDate(set)
 }

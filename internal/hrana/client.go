@@ -110,7 +110,8 @@ func (c *Client) Read(ctx context.Context, queries ...string) ([]engine.Answer, 
 const beginRead, endRead = "SAVEPOINT migratingsqlite_read", "RELEASE migratingsqlite_read"
 
 // whereAreYou ends what is asked of the primary. A replica answers it by itself,
-// and so tells whether it has what the primary had.
+// and so tells whether it has what the primary had. One that was just started
+// leaves it to the primary, too, and is not found out.
 var whereAreYou = execute(sqlText("SELECT 1"))
 
 // note takes note of where the server is. The result of whereAreYou is at an

@@ -62,6 +62,8 @@ func (c *conn) run(ctx context.Context, st script.Statement, args []driver.Named
 		return nil, c.err
 	case c.failed != nil && st.Kind != script.Rollback:
 		return nil, fmt.Errorf("only ROLLBACK is possible after an error: %w", c.failed)
+	case ctx.Err() != nil: // nothing is sent, and the transaction is as it was
+		return nil, context.Cause(ctx)
 	}
 	s, err := newStmt(st.Text, args)
 	if err != nil {

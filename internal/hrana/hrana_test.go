@@ -587,6 +587,37 @@ func TestOldServerAfterAnError(t *testing.T) {
 	})
 }
 
+// A statement whose context has ended before is not sent: the transaction is what
+// it was, and can be ended.
+func TestContextThatHasEndedBefore(t *testing.T) {
+	t.Parallel()
+	versions(t, func(t *testing.T, c *Client) {
+		must(t, c, "CREATE TABLE t (x)")
+		for _, end := range []string{"COMMIT", "ROLLBACK", ""} {
+			k := connect(t, c)
+			run(t, k, "BEGIN IMMEDIATE", "INSERT INTO t VALUES (1)")
+			ended, cancel := context.WithCancel(t.Context())
+			cancel()
+			if _, err := k.ExecContext(ended, "INSERT INTO t VALUES (2)", nil); !errors.Is(err, context.Canceled) {
+				t.Errorf("%v", err)
+			}
+			if end != "" {
+				run(t, k, end)
+			}
+			if err := k.Close(); err != nil {
+				t.Error(err)
+			}
+			must(t, c, "INSERT INTO t VALUES (3)") // nobody has the lock
+		}
+		k := connect(t, c)
+		run(t, k, "CREATE TABLE result AS SELECT group_concat(x) AS x FROM t")
+		answers, err := c.Read(t.Context(), "SELECT x FROM result")
+		if err != nil || answers[0].Rows[0][0] != "1,3,3,3" {
+			t.Error(answers, err)
+		}
+	})
+}
+
 func TestCloseEndsTheTransaction(t *testing.T) {
 	t.Parallel()
 	versions(t, func(t *testing.T, c *Client) {

@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/migratingsqlite/migratingsqlite/internal/near"
@@ -64,6 +65,30 @@ type Script struct {
 	Text string // blanks stand in it for what does not run
 
 	quiet []string // codes that are not wanted anywhere in it
+}
+
+// Asks reports whether a rule wants to know the structures before and behind the
+// migration. What only adds to the schema is judged by its text.
+func (m *Migration) Asks() bool {
+	switch {
+	case m.Up == nil:
+		return false
+	case strings.Contains(m.Up.Text, `"`), m.Down != nil && strings.Contains(m.Down.Text, `"`):
+		return true
+	}
+	statements, _ := script.Split(m.Up.Text)
+	return slices.ContainsFunc(statements, func(st script.Statement) bool {
+		switch st.Kind {
+		case script.CreateTable, script.CreateVirtualTable, script.CreateView, script.CreateTrigger, script.Insert, script.Update, script.Select, script.Pragma:
+			return st.Effect().IfNotExists
+		case script.CreateIndex:
+			e := st.Effect()
+			return e.IfNotExists || e.Unique
+		case script.AlterTable:
+			return st.Effect().Action != script.AddColumn
+		}
+		return true
+	})
 }
 
 // Check applies all rules. The findings are sorted by place.

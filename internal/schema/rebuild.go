@@ -238,6 +238,8 @@ func (c *changer) value(h, w *table, name, rowid string) (value, note string) {
 	switch {
 	case to == nil: // of a virtual table
 		return from, ""
+	case c.Lossy && from != "" && !to.notNull && to.pk == 0 && c.orphans(h, w, name):
+		return "NULL", "What " + column.String() + " pointed to is lost: it becomes NULL."
 	case from != "" && (!to.notNull || of != nil && (of.notNull || of == h.rowidColumn()) || to.conflict == "REPLACE" || to.pk > 0 && (of == nil || of.pk > 0)):
 		return from, ""
 	case from != "" && to.hasDef:
@@ -258,6 +260,23 @@ func (c *changer) value(h, w *table, name, rowid string) (value, note string) {
 		c.questions = append(c.questions, fmt.Sprintf(`column %s is new and needs a value in the rows that are there: give it a DEFAULT, or say what they get with --using "%[1]s=…"`, column))
 	}
 	return "", ""
+}
+
+// orphans reports whether a column gets a foreign key to a table that has no rows
+// yet.
+func (c *changer) orphans(h, w *table, name string) bool {
+	for key := range w.foreign {
+		parent, pairs, _ := strings.Cut(key, "\x00\x00")
+		if h.foreign[key] != nil || c.have.tables[parent] != nil || sameName(parent, w.name) {
+			continue
+		}
+		for pair := range strings.SplitSeq(pairs, "\x00\x00") {
+			if from, _, _ := strings.Cut(pair, "\x00"); from == fold(name) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // madeUp returns a value for a column of which nothing is known.

@@ -90,15 +90,18 @@ func restore(ctx context.Context, snapshot, path string) (kept string, err error
 	}
 	if empty := unreadable == nil && len(before.schema) == 0; !empty {
 		if kept, err = keep(ctx, conn, path); err != nil {
-			return "", fmt.Errorf("keeping what is there: %w", err)
+			return "", fmt.Errorf("keeping what is there: %w; the database is as it was", err)
 		}
 	}
-	if err = putBack(ctx, conn, snapshot); err == nil || kept == "" {
-		return kept, err
+	if err = putBack(ctx, conn, snapshot); err == nil {
+		return kept, nil
 	}
+	err = fmt.Errorf("copying the snapshot: %w", err)
 	if after, other := factsOf(ctx, conn, "main"); unreadable == nil && other == nil && reflect.DeepEqual(before, after) {
-		os.Remove(kept)
-		return "", err
+		if kept != "" {
+			os.Remove(kept)
+		}
+		return "", fmt.Errorf("%w; the database is as it was", err)
 	}
 	return kept, fmt.Errorf("%w; what was there is in %s", err, kept)
 }
@@ -127,6 +130,8 @@ func openExclusively(ctx context.Context, path string) (db *sql.DB, conn *sql.Co
 		switch code := e.Code() & 0xff; {
 		case code == sqlite3.SQLITE_NOTADB:
 			return nil, nil, fmt.Errorf("%s: %w; it is damaged, encrypted or another kind of file: move it away, then restore again", path, err)
+		case code == sqlite3.SQLITE_READONLY:
+			return nil, nil, fmt.Errorf("%s: %w; neither the file nor its folder may be read-only", path, err)
 		case code != sqlite3.SQLITE_BUSY:
 			return nil, nil, fmt.Errorf("%s: %w", path, err)
 		case time.Since(start) > patience:

@@ -62,10 +62,10 @@ var ErrNoFile = errors.New("the database is in memory, and has no file")
 //
 // The database may be in use. Every page is copied as it is where the connector
 // opens connections of modernc.org/sqlite; others do VACUUM INTO, which leaves
-// out free pages. The copy is checked: it must have the same tables, and SQLite's
-// quick_check must find in it nothing that it does not find in the database.
-// Errors of the wrapped driver can be got by errors.As; one of them may say that
-// the database is busy.
+// out free pages. The copy is checked: it must have the same tables, and be sound
+// by SQLite's quick_check; a damaged database has no snapshot, which would push out
+// a good one. Errors of the wrapped driver can be got by errors.As; one of them may
+// say that the database is busy.
 func Take(ctx context.Context, source driver.Connector, folder string, version int64) (*Snapshot, error) {
 	if err := makeFolder(folder); err != nil {
 		return nil, err
@@ -241,13 +241,20 @@ func run(ctx context.Context, b *sqlite.Backup) error {
 		more, err := b.Step(1024)
 		if err != nil {
 			b.Finish()
-			return err
+			return copyError{err}
 		}
 		if !more {
 			return b.Finish()
 		}
 	}
 }
+
+// copyError is an error of a copy's file, whose text the driver asks of the other
+// database, which has none.
+type copyError struct{ error }
+
+func (e copyError) Error() string { return strings.Replace(e.error.Error(), ": not an error", "", 1) }
+func (e copyError) Unwrap() error { return e.error }
 
 // vacuumInto copies what is in a database. Rowids stay as they are.
 func vacuumInto(ctx context.Context, conn *sql.Conn, p *partial) error {
@@ -302,7 +309,8 @@ func check(ctx context.Context, conn *sql.Conn, p *partial, moments ...facts) er
 	if err != nil {
 		return fmt.Errorf("the copy cannot be read: %w", err)
 	}
-	if len(moments) == 1 && f.bytes != moments[0].bytes {
+	// Of nothing SQLite makes a page.
+	if len(moments) == 1 && f.bytes != moments[0].bytes && moments[0].bytes > 0 {
 		return fmt.Errorf("the copy has %d bytes, and the database %d", f.bytes, moments[0].bytes)
 	}
 	if !slices.ContainsFunc(moments, func(m facts) bool { return slices.Equal(m.schema, f.schema) }) {
@@ -313,31 +321,40 @@ func check(ctx context.Context, conn *sql.Conn, p *partial, moments ...facts) er
 	} else if info.Size() != f.bytes {
 		return fmt.Errorf("the copy was cut off: it has %d bytes, and should have %d", info.Size(), f.bytes)
 	}
-	found := findings(ctx, conn, attached, 10)
-	if slices.Equal(found, []string{"ok"}) {
+	found, err := damage(ctx, conn, attached)
+	if len(found) == 0 && err == nil {
 		return nil
 	}
-	// Rows that a NOT NULL would not let in, or worse, may have been there before: a
-	// copy is to be true, not better.
-	before := findings(ctx, conn, "main", 1000)
-	found = slices.DeleteFunc(found, func(f string) bool { return slices.Contains(before, f) })
-	if len(found) > 0 {
-		return fmt.Errorf("the copy is damaged: %s", strings.Join(found, "; "))
+	before, other := damage(ctx, conn, "main")
+	switch {
+	case err != nil && other != nil && err.Error() == other.Error():
+		if strings.Contains(err.Error(), "malformed") {
+			return err
+		}
+		return nil // it cannot be asked, for want of a function that a CHECK calls
+	case err != nil:
+		return fmt.Errorf("the copy cannot be checked: %w", err)
+	case slices.ContainsFunc(found, func(f string) bool { return slices.Contains(before, f) }):
+		return fmt.Errorf("database disk image is malformed: %s", strings.Join(before, "; "))
 	}
-	return nil
+	return fmt.Errorf("the copy is damaged: %s", strings.Join(found, "; "))
 }
 
-// findings are what quick_check says of a database. Of one that is read-only it
-// says less.
-func findings(ctx context.Context, conn *sql.Conn, schema string, most int) []string {
-	list, err := rows(ctx, conn, fmt.Sprintf("PRAGMA %s.quick_check(%d)", schema, most))
-	if err != nil {
-		list = append(list, err.Error())
+// harmless is what quick_check says of rows that could not be inserted now, and of
+// pages that nothing is in: a copy neither does that nor mends it.
+var harmless = regexp.MustCompile(`^(ok|\*\*\* in database .*|Page \d+:? (is )?never used|(NULL|non-\w+|NUMERIC|TEXT) value in .*|CHECK constraint failed in .*)$`)
+
+// damage is what is wrong with the structure of a file, by quick_check.
+func damage(ctx context.Context, conn *sql.Conn, schema string) (list []string, err error) {
+	found, err := rows(ctx, conn, "PRAGMA "+schema+".quick_check")
+	for _, row := range found {
+		for line := range strings.SplitSeq(row, "\n") {
+			if !harmless.MatchString(line) && len(list) < 10 {
+				list = append(list, line)
+			}
+		}
 	}
-	for i := range list {
-		list[i] = strings.ReplaceAll(list[i], "in database "+schema+" ", "")
-	}
-	return list
+	return list, err
 }
 
 // List returns the snapshots of a database that are in a folder, as they were

@@ -578,6 +578,7 @@ func TestTheCopyIsTrueNotBetter(t *testing.T) {
 		"a row that breaks a CHECK": {"CREATE TABLE domain (x CHECK (x > 0))", "PRAGMA ignore_check_constraints = 1", "INSERT INTO domain VALUES (-1)"},
 		"NULL where it must not be": {"CREATE TABLE domain (x, y)", "INSERT INTO domain VALUES (NULL, 2)", "PRAGMA writable_schema = 1",
 			"UPDATE sqlite_master SET sql = 'CREATE TABLE domain (x NOT NULL, y)' WHERE name = 'domain'"},
+		"a page that nothing is in": {"CREATE TABLE domain (x)", "CREATE TABLE gone (x)", "PRAGMA writable_schema = 1", "DELETE FROM sqlite_master WHERE name = 'gone'"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(dir, name)
@@ -591,14 +592,48 @@ func TestTheCopyIsTrueNotBetter(t *testing.T) {
 			must(t, snapshot.Check(t.Context(), s.Path))
 		})
 	}
-	t.Run("a damaged page", func(t *testing.T) {
-		path := filepath.Join(dir, "app.db")
-		exec(t, path, "", fill...)
-		damage(t, path, 5*4096)
-		s := take(t, path, dir, 1)
-		samePages(t, s.Path, path)
-		must(t, snapshot.Check(t.Context(), s.Path))
+}
+
+func TestDamagedDatabaseHasNoSnapshot(t *testing.T) {
+	t.Run("two tables in one page", func(t *testing.T) {
+		dir := t.TempDir()
+		path, folder := filepath.Join(dir, "app.db"), filepath.Join(dir, "backups")
+		exec(t, path, "", "CREATE TABLE one (x)", "CREATE TABLE two (x)", "PRAGMA writable_schema = 1",
+			"UPDATE sqlite_master SET rootpage = 2")
+		_, err := snapshot.Take(t.Context(), connector(t, path, ""), folder, 1)
+		says(t, err, nil, "database disk image is malformed: Tree ")
+		want(t, len(names(t, folder)), 0)
 	})
+	for name, at := range map[string]int64{"page of a table": 5 * 4096, "schema": 4096 - 300, "root of the schema": 100, "header": 0} {
+		for kind, hide := range map[string]func(driver.Connector) driver.Connector{
+			"pages":       func(c driver.Connector) driver.Connector { return c },
+			"VACUUM INTO": func(c driver.Connector) driver.Connector { return other{c} },
+		} {
+			t.Run(name+", "+kind, func(t *testing.T) {
+				dir := t.TempDir()
+				path, folder := filepath.Join(dir, "app.db"), filepath.Join(dir, "backups")
+				exec(t, path, "", fill...)
+				damage(t, path, at)
+				_, err := snapshot.Take(t.Context(), hide(connector(t, path, "")), folder, 1)
+				if at == 0 {
+					says(t, err, nil, "file is not a database")
+				} else {
+					says(t, err, nil, "malformed")
+				}
+				want(t, len(names(t, folder)), 0)
+			})
+		}
+	}
+}
+
+// A program's own functions are not there for everybody who copies its database.
+func TestCheckCallsAnUnknownFunction(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "app.db")
+	exec(t, path, "", "CREATE TABLE a (x)", "INSERT INTO a VALUES (1)", "PRAGMA writable_schema = 1",
+		"UPDATE sqlite_master SET sql = 'CREATE TABLE a (x CHECK (is_good(x)))'")
+	s := take(t, path, dir, 1)
+	samePages(t, s.Path, path)
 }
 
 // damage writes over some bytes of a file that nobody has open.

@@ -147,7 +147,7 @@ func TestWhatIsRefused(t *testing.T) {
 		"edited": {append(upTo(t, 3), history, recorded(2, "legacy_backfill", "completed"), recorded(3, sha("SELECT 1"), "completed")),
 			"migrations/V003__workspaces_and_git/up.sql was edited after the project's own runner had applied it"},
 		"not what the version says": {append(upTo(t, 1), schemaVersion, "INSERT INTO schema_version VALUES (2)"),
-			"by the history of the project's own runner (table schema_version) it should be at version 2, but table cursor_sessions is missing; put that right, or say with _migrate_baseline=N"},
+			"by the history of the project's own runner (table schema_version) it should be at version 2, but table cursor_sessions is missing; put that right, or, if it does no harm, say _migrate_baseline=2"},
 		"newer": {append(upTo(t, 4), history, recorded(4, "legacy_backfill", "completed"), recorded(6, "legacy_backfill", "completed")),
 			`has "6", and this program knows versions up to 5; start a newer program`},
 		"newer, and only that is known": {append(upTo(t, 4), schemaVersion, "INSERT INTO schema_version VALUES (6)", "CREATE TABLE later (x)"),

@@ -14,12 +14,14 @@
 //     and put away when the upgrade has been committed.
 //   - No server waits for a signal, or holds a lock file: the first one to come
 //     upgrades, the others wait for it.
+//   - The backup that the old program asked its users for is taken by the upgrade
+//     itself, of the last state before it. An upgrade that fails leaves the
+//     database as it was; the backup is for going back from one that went well.
 //
-// Not here: the backup before and the restore after a failure that the old
-// program asked its users for. An upgrade that fails leaves the database as it
-// was; a copy to go back to after one that went well is still yours to make.
+// To run it, and to go back:
 //
 //	go run ./examples/switching/bridge -db bridge.db -tokens tokens.json -zone Europe/Berlin
+//	migratingsqlite restore bridge.db backups/bridge.db-….snapshot
 package main
 
 import (
@@ -31,6 +33,7 @@ import (
 	"io"
 	"log"
 	"os"
+	"path/filepath"
 	"time"
 	_ "time/tzdata" // a machine need not have the rules of time zones
 
@@ -67,7 +70,8 @@ func run(ctx context.Context, w io.Writer, path, tokens, zone string) error {
 	if err != nil {
 		return err
 	}
-	connector, err := migratingsqlite.NewConnector("file:"+path+"?_pragma=foreign_keys(1)", migratingsqlite.WithSet(set))
+	connector, err := migratingsqlite.NewConnector("file:"+path+"?_pragma=foreign_keys(1)", migratingsqlite.WithSet(set),
+		migratingsqlite.WithBackup(filepath.Join(filepath.Dir(path), "backups")))
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/migratingsqlite/migratingsqlite"
 	"github.com/migratingsqlite/migratingsqlite/examples/switching/internal/before"
+	"github.com/migratingsqlite/migratingsqlite/internal/snapshot"
 )
 
 // The test binary is also a server: it waits until its input ends, then starts.
@@ -213,6 +214,51 @@ func TestServersStartingAtOnce(t *testing.T) {
 		}
 	}
 	before.Intact(t, f, contents)
+	upgraded(t, f, fresh, tokens)
+	// By whichever upgraded.
+	before.Intact(t, backup(t, f), contents)
+	before.Want(t, backup(t, f), versionsOnly, "1.0.0")
+}
+
+const versionsOnly = "SELECT version FROM schema_version"
+
+// backup is the only snapshot that there is of a database.
+func backup(t *testing.T, f before.File) before.File {
+	t.Helper()
+	list, err := snapshot.List(filepath.Join(filepath.Dir(string(f)), "backups"), string(f))
+	must(t, err)
+	if len(list) != 1 {
+		t.Fatal(list)
+	}
+	must(t, snapshot.Check(t.Context(), list[0].Path))
+	return before.File(list[0].Path)
+}
+
+// The old program had its users copy the database before an upgrade, and copy it
+// back after one that failed. Here it is the upgrade that takes the copy; and the
+// database is as it was anyway.
+func TestBackup(t *testing.T) {
+	fresh := fresh(t)
+	f, tokens := make(t, states["1.0.0"].made)
+	f.Exec(t, "UPDATE messages SET timestamp = 'yesterday' WHERE id = 'm777'")
+	contents := before.Contents(t, f)
+	before.Refused(t, run(t.Context(), io.Discard, string(f), tokens, "Europe/Berlin"), nil, "migration 0003_utc failed", "the database is unchanged")
+	before.Intact(t, f, contents)
+	copied := backup(t, f)
+	before.Intact(t, copied, contents)
+	before.Want(t, copied, "SELECT name FROM sqlite_schema WHERE name LIKE 'migratingsqlite%'")
+
+	// Somebody tries to help.
+	f.Exec(t, "DELETE FROM messages", "DROP TABLE votes")
+	kept, err := snapshot.Restore(t.Context(), string(copied), string(f))
+	must(t, err)
+	before.Intact(t, f, contents)
+	before.Want(t, f, "SELECT name FROM sqlite_schema WHERE name LIKE 'migratingsqlite%'")
+	before.Want(t, before.File(kept), "SELECT count(*) FROM messages", "0")
+
+	// The time is put right, and the upgrade goes well.
+	f.Exec(t, "UPDATE messages SET timestamp = strftime('%Y-%m-%dT%H:%M:%S', '2026-03-01', '+777 hours') WHERE id = 'm777'")
+	must(t, run(t.Context(), io.Discard, string(f), tokens, "Europe/Berlin"))
 	upgraded(t, f, fresh, tokens)
 }
 
