@@ -107,8 +107,16 @@ func (e expr) constant() bool {
 // altered writes the ALTER TABLEs.
 func (c *changer) altered(h, w *table, ch change) (list []Step) {
 	table := "ALTER TABLE " + quoteName(h.name) + " "
-	for _, t := range ch.adds {
-		list = append(list, Step{SQL: table + "ADD COLUMN " + w.sql[t.toks[0].pos:t.toks[len(t.toks)-1].end()] + ";"})
+	behind := true // where ALTER TABLE puts what it adds
+	for i, t := range ch.adds {
+		behind = behind && sameName(w.columns[len(w.columns)-len(ch.adds)+i].name, t.name)
+	}
+	for i, t := range ch.adds {
+		st := Step{SQL: table + "ADD COLUMN " + w.sql[t.toks[0].pos:t.toks[len(t.toks)-1].end()] + ";"}
+		if i == 0 && !behind {
+			st.Notes = []string{"Behind the other columns of " + quoteName(h.name) + ", where ALTER TABLE puts it."}
+		}
+		list = append(list, st)
 	}
 	for _, d := range ch.drops {
 		st := Step{SQL: table + "DROP COLUMN " + quoteName(d.name) + ";"}
@@ -328,7 +336,7 @@ func risks(h, w *table) (list []string) {
 	}
 	if w.strict {
 		for _, c := range w.columns {
-			if of := h.byName[fold(c.name)]; of != nil && c.typ != "ANY" && (!h.strict || of.typ != c.typ) && !c.virtual {
+			if of := h.byName[fold(c.name)]; of != nil && c.typ != "ANY" && c != w.rowidColumn() && (!h.strict || of.typ != c.typ) && !c.virtual {
 				list = append(list, "the type of "+quoteName(c.name))
 			}
 		}
