@@ -28,7 +28,7 @@ func dumpAround(s *Schema, rows string) string {
 			b.WriteByte('\n')
 		}
 		kind = o.kind
-		b.WriteString(tidy(ended(o.sql)))
+		b.WriteString(s.unquoted(tidy(ended(o.sql))))
 		b.WriteByte('\n')
 	}
 	return b.String() + rows
@@ -183,4 +183,28 @@ func indent(gap string) string {
 		return gap[i+1:]
 	}
 	return "\t"
+}
+
+// unquoted takes off the quotes that ALTER TABLE puts around the names of tables,
+// if nothing else has quotes that it does not need.
+func (s *Schema) unquoted(sql string) string {
+	toks := lex(sql)
+	var b strings.Builder
+	from := 0
+	for i, t := range toks {
+		if t.kind != quoted {
+			continue
+		}
+		name := t.name()
+		if quoteName(name) != name || keywords[fold(name)] >= firm {
+			continue
+		}
+		named := mustBeName(toks, i) || i > 0 && (toks[i-1].is("table") || toks[i-1].is("references") || toks[i-1].is("on"))
+		if t.text[0] != '"' || !named || s.tables[fold(name)] == nil && s.views[fold(name)] == nil {
+			return sql
+		}
+		b.WriteString(sql[from:t.pos] + name)
+		from = t.end()
+	}
+	return b.String() + sql[from:]
 }
