@@ -172,11 +172,12 @@ A database is a file (app.db), a DSN as the driver takes it
 	}{
 		{groupLook, []*cobra.Command{t.status(), t.plan(), t.history(), t.verify()}},
 		{groupChange, []*cobra.Command{t.up(), t.down()}},
-		{groupWrite, []*cobra.Command{t.newMigration(), t.diff(), t.dump(), t.squash(), t.validate()}},
+		{groupWrite, []*cobra.Command{t.newMigration(), t.validate(), t.diff(), t.dump(), t.squash()}},
 		{groupRescue, []*cobra.Command{t.baseline(), t.adopt(), t.repair(), t.unlock(), t.backup(), t.backups(), t.restore()}},
 	} {
 		for _, cmd := range c.commands {
 			cmd.GroupID = c.group
+			cmd.Long = reflowed(cmd.Long)
 			root.AddCommand(cmd)
 		}
 	}
@@ -188,7 +189,23 @@ A database is a file (app.db), a DSN as the driver takes it
 		f.StringVar(&t.layout, "layout", "", "the `TOOL` whose folder it is, where that does not show: goose, drizzle, …")
 	}
 	root.InitDefaultHelpFlag()
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), "Flags.FlagUsages ", fmt.Sprintf("Flags.FlagUsagesWrapped %d ", helpWidth)))
+	t.complete(root)
 	return root
+}
+
+// helpWidth is how wide --help is.
+const helpWidth = 80
+
+// reflowed fills the lines of a text's paragraphs, but for those that are indented.
+func reflowed(s string) string {
+	paragraphs := strings.Split(s, "\n\n")
+	for i, p := range paragraphs {
+		if !strings.HasPrefix(p, " ") {
+			paragraphs[i] = strings.Join(wrap(strings.ReplaceAll(p, "\n", " "), helpWidth), "\n")
+		}
+	}
+	return strings.Join(paragraphs, "\n\n")
 }
 
 // names are the words that stand for commands.

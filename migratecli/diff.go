@@ -1,6 +1,7 @@
 package migratecli
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -191,7 +192,7 @@ func (t *tool) onlySet(ctx context.Context, dir string, layout *source.Layout) (
 			return nil, nil
 		}
 	}
-	sets, err := t.sets(ctx, nil)
+	sets, err := t.sets(ctx, cmp.Or(t.dsn, ":memory:"), false)
 	if err != nil {
 		return nil, err
 	}
@@ -328,7 +329,7 @@ func proven(ctx context.Context, dir string, layout *source.Layout, n source.New
 	if at > 0 {
 		to = list[at-1].Version
 	}
-	if _, err := downTo(ctx, path, set, to); err != nil {
+	if _, err := scratch(path).downTo(ctx, to, set); err != nil {
 		return fmt.Errorf("going back: %w", err)
 	}
 	if err := has(ctx, path, have, elsewhere); err != nil {

@@ -1,6 +1,7 @@
 package migratecli
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -78,7 +79,7 @@ It is what sqlc wants for a schema, and diff for --schema.`,
 // dumpOf lends the database that is to be written.
 func (t *tool) dumpOf(ctx context.Context, args []string, to int64, write func(context.Context, *sql.DB) error) error {
 	if len(args) == 0 {
-		sets, err := t.sets(ctx, nil)
+		sets, err := t.sets(ctx, cmp.Or(t.dsn, ":memory:"), false)
 		if err != nil {
 			return err
 		}

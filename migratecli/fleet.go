@@ -393,13 +393,15 @@ func newBar(cmd *cobra.Command, n int, out io.Writer) *bar {
 		return b
 	}
 	b.p = newPrinter(cmd.ErrOrStderr())
+	show := func() { b.p.printf("\r%s\x1b[K", b.line(time.Since(b.start))) }
+	show()
 	b.shown.Go(func() {
 		tick := time.NewTicker(100 * time.Millisecond)
 		defer tick.Stop()
 		for {
 			select {
 			case <-tick.C:
-				b.p.printf("\r%s\x1b[K", b.line(time.Since(b.start)))
+				show()
 			case <-b.ended:
 				b.p.printf("\r\x1b[K")
 				return

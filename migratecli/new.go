@@ -1,6 +1,7 @@
 package migratecli
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"path/filepath"
@@ -63,7 +64,7 @@ func (t *tool) write(n source.New) (*source.Written, error) {
 		return nil, err
 	}
 	if t.embedded { // functions have numbers, too
-		if m, err := t.migrator(":memory:"); err == nil {
+		if m, err := t.migrator(cmp.Or(t.dsn, ":memory:")); err == nil {
 			if sets := m.Sets(); len(sets) == 1 {
 				n.Above = newestFunc(sets[0])
 			}

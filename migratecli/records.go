@@ -57,6 +57,12 @@ it is.`,
 			return t.each(cmd, args[1:], t.record(version, migratingsqlite.WithBaseline(args[0])))
 		},
 	}
+	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveDefault
+		}
+		return t.versions(cmd, args, word)
+	}
 	t.fleet.flags(cmd)
 	return cmd
 }

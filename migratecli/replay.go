@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 
@@ -40,26 +39,10 @@ func replay(ctx context.Context, set *migratingsqlite.Set, look func(m migrating
 	return nil
 }
 
-// upTo upgrades a temporary database, which need not outlive a crash.
+// upTo upgrades a temporary database; 0 is the newest version.
 func upTo(ctx context.Context, path string, set *migratingsqlite.Set, version int64) error {
-	var opts []migratingsqlite.Option
-	if version > 0 {
-		opts = append(opts, migratingsqlite.WithTo(version))
-	}
-	m, err := temporary(path, set, opts...)
-	if err != nil {
-		return err
-	}
-	defer m.Close()
-	_, err = m.Up(ctx)
+	_, _, err := scratch(path).up(ctx, version, set)
 	return err
-}
-
-// temporary is the migrator of a database that need not outlive a crash.
-func temporary(path string, set *migratingsqlite.Set, more ...migratingsqlite.Option) (*migratingsqlite.Migrator, error) {
-	return migratingsqlite.NewMigrator(fileDSN(path, "_pragma=synchronous(0)"), append([]migratingsqlite.Option{
-		migratingsqlite.WithSet(set), migratingsqlite.WithTrace("off"), migratingsqlite.WithLogger(slog.New(slog.DiscardHandler)),
-	}, more...)...)
 }
 
 // queryer is a database, a connection of it, or a transaction.

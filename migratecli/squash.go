@@ -370,7 +370,7 @@ func (s *squashing) try() error {
 	if err := upTo(s.ctx, before, s.set, s.To); err != nil {
 		return wrong(err)
 	}
-	m, err := temporary(before, set, migratingsqlite.WithTo(s.To))
+	m, err := scratch(before).migrator(s.To, set)
 	if err != nil {
 		return wrong(err)
 	}

@@ -55,7 +55,7 @@ func TestSquashWithFunctions(t *testing.T) {
 		}
 	}
 	set := load()
-	m, err := temporary(path, set)
+	m, err := scratch(path).migrator(0, set)
 	must(t, err)
 	defer m.Close()
 	p, err := m.Plan(t.Context())

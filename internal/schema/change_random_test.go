@@ -50,13 +50,12 @@ type worldColumn struct {
 
 // A worldObject is an index, a view or a trigger.
 type worldObject struct {
-	kind    string
-	id      int
-	name    string
-	table   int      // or view, of an index or trigger
-	about   []int    // tables, columns and views
-	columns []string // of a view
-	text    func(name func(int) string) string
+	kind  string
+	id    int
+	name  string
+	table int   // or view, of an index or trigger
+	about []int // tables, columns and views
+	text  func(name func(int) string) string
 }
 
 // What the primary key of a table can be.

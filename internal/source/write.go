@@ -484,7 +484,7 @@ func writeD1(d *draft) error {
 // writeKnex writes SQL only where there is some: Knex itself has none.
 func writeKnex(d *draft) error {
 	if d.last == nil || d.code {
-		return errors.New("Knex's migrations are JavaScript, which is not written here; use knex migrate:make, or begin a folder of another layout")
+		return errors.New("the migrations of Knex are JavaScript, which is not written here; use knex migrate:make, or begin a folder of another layout")
 	}
 	return pair(toTheSecond, false)(d)
 }
