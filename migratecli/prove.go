@@ -388,7 +388,11 @@ func (p *proof) upgrade(ctx context.Context) (after *facts, err error) {
 		text += fmt.Sprintf("; %s recorded as being there", count(recorded, "migration"))
 	}
 	if err != nil {
-		p.v.add("up", "", fmt.Sprintf("one of %s fails", count(pending, "migration")), p.b.clean(err).Error())
+		otherwise := "it fails"
+		if pending > 1 {
+			otherwise = fmt.Sprintf("one of %s fails", count(pending, "migration"))
+		}
+		p.v.add("up", "", otherwise, p.b.clean(err).Error())
 		return nil, nil
 	}
 	p.v.add("up", text, "")

@@ -37,7 +37,7 @@ var ways = map[string][]way{
 	"down":     {{"down --yes", 0, true, false}, {"down --dry-run", 0, false, false}},
 	"history":  {{"history", 0, false, true}},
 	"plan":     {{"plan", 0, false, false}},
-	"restore":  {}, // puts another in its place, whatever it is
+	"restore":  {},                                                                         // puts another in its place, whatever it is
 	"repair":   {{"repair --yes", 0, false, false}, {"repair --dry-run", 0, false, false}}, // nothing was edited
 	"status":   {{"status", 3, false, false}},
 	"unlock":   {{"unlock --yes", 0, false, true}, {"unlock --dry-run", 0, false, true}}, // nobody has a lease
