@@ -200,33 +200,18 @@ func (r *backupList) brief() string {
 
 func (r *backupList) text(p *printer) {
 	p.printf("%s  %s in %s\n", p.paint(bold, r.Database), r.brief(), r.Folder)
-	if len(r.Backups) == 0 {
-		return
-	}
-	p.printf("\n")
-	var rows [][]string
 	for _, b := range r.Backups {
-		row := []string{when(b.TakenAt), fmt.Sprint(b.Version), size(b.Bytes), filepath.Base(b.Path)}
+		p.printf("\n  %s  version %d, %s", p.paint(bold, when(b.TakenAt)), b.Version, size(b.Bytes))
 		switch {
 		case b.Damage != "":
-			row = append(row, p.paint(bad, "damaged"))
+			p.printf(", %s", p.paint(bad, "damaged"))
 		case b.Checked:
-			row = append(row, p.paint(good, "whole"))
+			p.printf(", %s", p.paint(good, "whole"))
 		}
-		rows = append(rows, row)
-	}
-	head := []string{"taken", "version", "size", "file"}
-	if r.Backups[0].Checked {
-		head = append(head, "")
-	}
-	p.table(head, rows)
-	for _, b := range r.Backups {
+		p.printf("\n  %s\n", b.Path) // on a line of its own, to be copied
 		if b.Damage != "" {
-			p.printf("\n%s", b.Damage)
+			p.printf("  %s\n", b.Damage)
 		}
-	}
-	if r.damaged() > 0 {
-		p.printf("\n")
 	}
 }
 

@@ -173,7 +173,7 @@ A database is a file (app.db), a DSN as the driver takes it
 	}{
 		{groupLook, []*cobra.Command{t.status(), t.plan(), t.history(), t.verify()}},
 		{groupChange, []*cobra.Command{t.up(), t.down()}},
-		{groupWrite, []*cobra.Command{t.newMigration(), t.validate()}},
+		{groupWrite, []*cobra.Command{t.newMigration(), t.validate(), t.diff(), t.dump(), t.squash()}},
 		{groupRescue, []*cobra.Command{t.baseline(), t.adopt(), t.repair(), t.unlock(), t.backup(), t.backups(), t.restore()}},
 	} {
 		for _, cmd := range c.commands {

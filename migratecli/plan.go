@@ -150,24 +150,28 @@ func effectsOf(ctx context.Context, set *migratingsqlite.Set, from int64) *effec
 	}
 	var before *schema.Schema
 	e.err = replay(ctx, set, from, func(m migratingsqlite.Migration, db *sql.DB) error {
-		after, err := structure(ctx, db)
+		after, err := schema.Of(ctx, db)
 		if err != nil {
 			return err
 		}
-		if before == nil {
-			before = after
-			return nil
+		if before != nil {
+			e.changes[m.Version] = changes(before, after)
 		}
-		list := []change{}
-		for _, d := range schema.Diff(before, after) {
-			if sign, ok := signs[d.Kind]; ok {
-				list = append(list, change{sign, d.Object, d.Have, d.Want})
-			}
-		}
-		e.changes[m.Version], before = list, after
+		before = after
 		return nil
 	})
 	return e
+}
+
+// changes are what becomes different.
+func changes(before, after *schema.Schema) []change {
+	list := []change{}
+	for _, d := range schema.Diff(before, after) {
+		if sign, ok := signs[d.Kind]; ok {
+			list = append(list, change{sign, d.Object, d.Have, d.Want})
+		}
+	}
+	return list
 }
 
 func newStep(ctx context.Context, m migratingsqlite.Migration, e *effects, rows *counter) (step, error) {
@@ -289,6 +293,13 @@ func (r *plan) text(p *printer) {
 	}
 }
 
+func showChanges(p *printer, indent int, list []change) {
+	for _, c := range list {
+		p.printf("%*s%s ", indent, "", p.paint(signColours[c.Sign], c.Sign))
+		p.wrapped(indent+2, nil, c.String())
+	}
+}
+
 var signColours = map[string]text.Colors{"+": good, "-": bad, "~": open}
 
 func (c change) String() string {
@@ -308,10 +319,7 @@ func (s *step) text(p *printer) {
 		name = "R__" + s.Name
 	}
 	p.printf("\n  %s  %s\n", p.paint(bold, p.cut(name, len("  ")+len("  compatible"))), kind)
-	for _, c := range s.Changes {
-		p.printf("    %s ", p.paint(signColours[c.Sign], c.Sign))
-		p.wrapped(6, nil, c.String())
-	}
+	showChanges(p, 4, s.Changes)
 	for _, table := range s.Rebuilds {
 		p.printf("    %s %s is made anew\n", p.paint(open, "!"), table)
 	}

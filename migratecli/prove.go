@@ -29,6 +29,11 @@ type bench struct {
 	dsn, path string
 }
 
+// scratch is a bench of SQLite that need not outlive a crash.
+func scratch(path string) *bench {
+	return (&bench{tool: &tool{}, dsn: "?_pragma=synchronous(0)"}).at(path)
+}
+
 // at is another file to try the same on.
 func (b *bench) at(path string) *bench { return &bench{b.tool, elsewhere(b.dsn, path), path} }
 

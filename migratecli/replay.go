@@ -5,13 +5,10 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 
 	"github.com/migratingsqlite/migratingsqlite"
-	"github.com/migratingsqlite/migratingsqlite/internal/engine"
-	"github.com/migratingsqlite/migratingsqlite/internal/schema"
 )
 
 // replay applies a set to a new database as an open does, from a version on one by
@@ -61,35 +58,15 @@ func replay(ctx context.Context, set *migratingsqlite.Set, from int64, look func
 	return nil
 }
 
-// upTo upgrades a temporary database, which need not outlive a crash.
+// upTo upgrades a temporary database; 0 is the newest version.
 func upTo(ctx context.Context, path string, set *migratingsqlite.Set, version int64) error {
-	opts := []migratingsqlite.Option{migratingsqlite.WithSet(set), migratingsqlite.WithTrace("off"),
-		migratingsqlite.WithLogger(slog.New(slog.DiscardHandler))}
-	if version > 0 {
-		opts = append(opts, migratingsqlite.WithTo(version))
-	}
-	m, err := migratingsqlite.NewMigrator(fileDSN(path, "_pragma=synchronous(0)"), opts...)
-	if err != nil {
-		return err
-	}
-	defer m.Close()
-	_, err = m.Up(ctx)
+	_, _, err := scratch(path).up(ctx, version, set)
 	return err
 }
 
 // queryer is a database, a connection of it, or a transaction.
 type queryer interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}
-
-// structure reads the structure of a database, but for the objects that ignore
-// names.
-func structure(ctx context.Context, db queryer, ignore ...string) (*schema.Schema, error) {
-	answers := make([]engine.Answer, len(schema.Queries))
-	for i, q := range schema.Queries {
-		answers[i].Rows, answers[i].Err = all(ctx, db, q)
-	}
-	return schema.Read(answers, ignore...)
 }
 
 // all returns the rows of a query.

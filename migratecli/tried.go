@@ -94,7 +94,7 @@ func (tr *attempt) up(ctx context.Context) (note string, err error) {
 			newest = i
 		}
 	}
-	if tr.before, err = structure(ctx, db); err == nil {
+	if tr.before, err = schema.Of(ctx, db); err == nil {
 		tr.text, err = master(ctx, db)
 	}
 	if err != nil {
@@ -113,7 +113,7 @@ func (tr *attempt) up(ctx context.Context) (note string, err error) {
 				return tr.failed(ctx, "MS601", m, m.File, err)
 			}
 			if text, err = master(ctx, db); err == nil && wanted {
-				after, err = structure(ctx, db)
+				after, err = schema.Of(ctx, db)
 			}
 			if err != nil {
 				return "", err
@@ -268,8 +268,8 @@ func (b *bench) inside(ctx context.Context, expected string) (s *schema.Schema, 
 		return nil, "", err
 	}
 	defer db.Close()
-	if text, err = master(ctx, db); err == nil && text != expected {
-		s, err = structure(ctx, db)
+	if text, err = master(ctx, db); err == nil && (text != expected || text == "") {
+		s, err = schema.Of(ctx, db)
 	}
 	return s, text, err
 }

@@ -15,6 +15,7 @@ type upgrade struct {
 	Database   string    `json:"database"`
 	Applied    []applied `json:"applied"`
 	LockWaitMS int64     `json:"lock_wait_ms"`
+	Backup     string    `json:"backup,omitempty"`
 }
 
 type applied struct {
@@ -68,7 +69,7 @@ others; run again, it does what is left.`,
 }
 
 func newUpgrade(database string, done *migratingsqlite.Result) *upgrade {
-	r := &upgrade{Database: database, Applied: []applied{}, LockWaitMS: done.LockWait.Milliseconds()}
+	r := &upgrade{Database: database, Applied: []applied{}, LockWaitMS: done.LockWait.Milliseconds(), Backup: done.Backup}
 	for _, a := range done.Applied {
 		r.Applied = append(r.Applied, applied{a.Set, a.Version, a.Name, a.Duration.Milliseconds(), a.Statements, a.RowsAffected})
 	}
@@ -95,4 +96,7 @@ func (r *upgrade) text(p *printer) {
 		rows = append(rows, []string{versioned(a.Version), a.Name, fmt.Sprint(a.Statements), fmt.Sprint(a.RowsAffected), took(time.Duration(a.DurationMS) * time.Millisecond)})
 	}
 	p.table([]string{"version", "name", "statements", "rows changed", "took"}, rows)
+	if r.Backup != "" {
+		p.printf("\n  what was there before is in %s\n", r.Backup)
+	}
 }

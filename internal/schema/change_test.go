@@ -81,6 +81,11 @@ ALTER TABLE users ADD COLUMN age INTEGER DEFAULT -1 CHECK (age > -2);
 `,
 			after: map[string]string{"SELECT * FROM users": "1  <nil>  -1"},
 		},
+		"a column is added between others": {
+			have:   "CREATE TABLE t (a, z)",
+			want:   "CREATE TABLE t (a, b, z)",
+			script: "-- Behind the other columns of t, where ALTER TABLE puts it.\nALTER TABLE t ADD COLUMN b;\n",
+		},
 		"columns that ALTER TABLE cannot add to rows": {
 			have: "CREATE TABLE t (id INTEGER PRIMARY KEY)",
 			want: "CREATE TABLE t (id INTEGER PRIMARY KEY, at TEXT DEFAULT CURRENT_TIMESTAMP, e DEFAULT (1 + 1), s AS (id) STORED, u UNIQUE, r REFERENCES t DEFAULT 1)",
@@ -568,5 +573,28 @@ break', NULLIF(1, 2) || ''), ('é', 2.0);
 	}
 	if _, none, err := DumpRows(t.Context(), open(t, "CREATE TABLE a (x)"), schemaOf(t, "CREATE TABLE a (x)")); err != nil || none != nil {
 		t.Error(none, err)
+	}
+}
+
+func TestDumpIsTidy(t *testing.T) {
+	for script, want := range map[string]string{
+		"CREATE TABLE t (\n  a TEXT, -- first\n  b INT -- last, (\n);\nALTER TABLE t ADD COLUMN c DEFAULT 'x,\ny';\nALTER TABLE t ADD d CHECK (d IN (1, 2))": "CREATE TABLE t (\n  a TEXT, -- first\n  b INT, -- last, (\n  c DEFAULT 'x,\ny',\n  d CHECK (d IN (1, 2))\n);\n",
+		"CREATE TABLE t (a, b); ALTER TABLE t ADD c": "CREATE TABLE t (a, b, c);\n",
+		"CREATE TABLE t\n(a INT\n)STRICT":            "CREATE TABLE t\n(a INT\n)STRICT;\n",
+		"CREATE TABLE t (a\n, b\n, c\n)":             "CREATE TABLE t (a\n, b\n, c\n);\n",
+		"CREATE TABLE t (a); CREATE INDEX i ON t (a); CREATE VIEW v AS SELECT t.a FROM t; ALTER TABLE t RENAME TO u": "CREATE TABLE u (a);\n\nCREATE INDEX i ON u (a);\n\nCREATE VIEW v AS SELECT u.a FROM u;\n",
+		"CREATE TABLE t (\"a\"); ALTER TABLE t RENAME TO u":                                                          "CREATE TABLE \"u\" (\"a\");\n",
+		"CREATE TABLE t (a); ALTER TABLE t RENAME TO \"left\"":                                                       "CREATE TABLE \"left\" (a);\n",
+		"CREATE TABLE t (a); CREATE VIEW v AS SELECT \"t\" FROM t":                                                   "CREATE TABLE t (a);\n\nCREATE VIEW v AS SELECT \"t\" FROM t;\n",
+		"CREATE TABLE t (a\n, b); ALTER TABLE t ADD c; ALTER TABLE t ADD d":                                          "CREATE TABLE t (a,\n\tb,\n\tc,\n\td\n);\n",
+	} {
+		s := schemaOf(t, script)
+		got := Dump(s)
+		if got != want {
+			t.Errorf("%s: got\n%q", script, got)
+		}
+		if again := schemaOf(t, got); !again.Equal(s) || Dump(again) != got {
+			t.Errorf("%s: another schema", got)
+		}
 	}
 }

@@ -148,7 +148,7 @@ func killed(t *testing.T, part string, prepare func() (database, file string), l
 	took := time.Since(begun)
 	must(t, p.Wait())
 	look(false)
-	n, before := rounds(t, 12), 0
+	n, before := rounds(t, 6), 0
 	for i := range n {
 		database, file := prepare()
 		p := start(t, part, database, file)

@@ -54,10 +54,17 @@ func Restore(ctx context.Context, snapshot, database string) (kept string, err e
 	if err := Check(ctx, snapshot); err != nil {
 		return "", err
 	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return "", errors.New("it is a folder: name a file")
+	}
 	if who := holders(path); len(who) > 0 {
 		return "", fmt.Errorf("%w: %s has it open; stop that first", ErrInUse, strings.Join(who, ", "))
 	}
-	return restore(ctx, snapshot, path)
+	kept, err = restore(ctx, snapshot, path)
+	if dir := filepath.Dir(database); kept != "" && resolved(dir) == filepath.Dir(path) {
+		kept = filepath.Join(dir, filepath.Base(kept)) // as the caller calls it
+	}
+	return kept, err
 }
 
 func restore(ctx context.Context, snapshot, path string) (kept string, err error) {
@@ -129,11 +136,11 @@ func openExclusively(ctx context.Context, path string) (db *sql.DB, conn *sql.Co
 		}
 		switch code := e.Code() & 0xff; {
 		case code == sqlite3.SQLITE_NOTADB:
-			return nil, nil, fmt.Errorf("%s: %w; it is damaged, encrypted or another kind of file: move it away, then restore again", path, err)
+			return nil, nil, fmt.Errorf("%w; it is damaged, encrypted or another kind of file: move it away, then restore again", err)
 		case code == sqlite3.SQLITE_READONLY:
-			return nil, nil, fmt.Errorf("%s: %w; neither the file nor its folder may be read-only", path, err)
+			return nil, nil, fmt.Errorf("%w; neither the file nor its folder may be read-only", err)
 		case code != sqlite3.SQLITE_BUSY:
-			return nil, nil, fmt.Errorf("%s: %w", path, err)
+			return nil, nil, err
 		case time.Since(start) > patience:
 			return nil, nil, fmt.Errorf("%w: another process has it open, or another connection of this one; stop that first", ErrInUse)
 		}
