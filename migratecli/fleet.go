@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -74,7 +75,9 @@ func (t *tool) each(cmd *cobra.Command, args []string, do work) error {
 }
 
 func (t *tool) one(cmd *cobra.Command, dsn string, do work) error {
+	t.waiting = newWaiting(cmd)
 	name, r, err := do(cmd.Context(), dsn)
+	t.waiting.stop()
 	if err != nil {
 		return t.fail(cmd, name, err)
 	}
@@ -440,4 +443,52 @@ func (b *bar) step(failed bool) {
 func (b *bar) stop() {
 	close(b.ended)
 	b.shown.Wait()
+}
+
+// waiting tells whoever waits at a terminal what is going on, once it takes more
+// than a second.
+type waiting struct {
+	what  atomic.Value // a string
+	end   func()
+	ended sync.WaitGroup
+}
+
+func newWaiting(cmd *cobra.Command) *waiting {
+	w := &waiting{end: func() {}}
+	if !isTerminal(cmd.ErrOrStderr()) {
+		return w
+	}
+	w.what.Store(cmd.Name())
+	p, start, end := newPrinter(cmd.ErrOrStderr()), time.Now(), make(chan struct{})
+	w.end = sync.OnceFunc(func() { close(end) })
+	w.ended.Go(func() {
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for shown := false; ; shown = true {
+			select {
+			case <-tick.C:
+				p.printf("\r%s\x1b[K", p.paint(faint, p.cut(fmt.Sprintf("%s … %s", w.what.Load(), time.Since(start).Round(time.Second)), 1)))
+			case <-end:
+				if shown {
+					p.printf("\r\x1b[K")
+				}
+				return
+			}
+		}
+	})
+	return w
+}
+
+// tell says what is being done now. It may be called where nobody waits.
+func (w *waiting) tell(what string) {
+	if w != nil {
+		w.what.Store(what)
+	}
+}
+
+func (w *waiting) stop() {
+	if w != nil {
+		w.end()
+		w.ended.Wait()
+	}
 }
