@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path"
@@ -388,29 +387,62 @@ func (s *squashing) try() error {
 	return nil
 }
 
-// do writes and removes files.
-func (s *squashing) do() error {
+// do writes the new files and removes the old ones: all of it, or nothing. Until
+// the end these are in a hidden folder.
+func (s *squashing) do() (err error) {
+	hidden, err := os.MkdirTemp(s.dir, ".squashed-")
+	if err != nil {
+		return err
+	}
+	var undo []func()
+	defer func() {
+		if err != nil {
+			for _, f := range slices.Backward(undo) {
+				f()
+			}
+			os.Remove(hidden)
+		}
+	}()
 	w, err := source.Write(s.dir, s.layout, s.new)
 	if err != nil {
 		return err
 	}
-	notes := s.Notes
-	s.written = newWritten(w, nil)
-	s.Notes, s.done = notes, true
-	return removed(s.dir, s.files)
+	for _, created := range w.Created {
+		undo = append(undo, func() { removeFile(created) })
+	}
+	for i, f := range s.files {
+		p, away := filepath.Join(s.dir, filepath.FromSlash(f)), filepath.Join(hidden, fmt.Sprintf("%04d-%s", i, filepath.Base(f)))
+		if err := os.Rename(p, away); err != nil {
+			return err
+		}
+		undo = append(undo, func() { os.Rename(away, p) })
+	}
+	s.Version, s.done = w.Version, true
+	err = os.RemoveAll(hidden)
+	undo = nil // it is done; what may be left is hidden
+	for _, f := range s.files {
+		if path.Dir(f) != "." {
+			os.Remove(filepath.Join(s.dir, filepath.FromSlash(path.Dir(f))))
+		}
+	}
+	return err
 }
 
 // removed removes files, and the folders that are empty then.
 func removed(dir string, files []string) error {
 	for _, f := range files {
-		p := filepath.Join(dir, filepath.FromSlash(f))
-		if err := os.Remove(p); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := removeFile(filepath.Join(dir, filepath.FromSlash(f))); err != nil {
 			return err
 		}
-		if path.Dir(f) != "." {
-			os.Remove(filepath.Dir(p)) // if it is empty
-		}
 	}
+	return nil
+}
+
+func removeFile(p string) error {
+	if err := os.Remove(p); err != nil {
+		return err
+	}
+	os.Remove(filepath.Dir(p)) // a migration's own folder, if it is empty
 	return nil
 }
 

@@ -235,6 +235,12 @@ CREATE TRIGGER a AFTER INSERT ON posts BEGIN UPDATE users SET age = age; END;
 			rows:  "INSERT INTO a VALUES ('a'); INSERT INTO b VALUES ('b'); INSERT INTO t VALUES ('m', 'n')",
 			after: map[string]string{"SELECT x FROM b": "a", "SELECT n FROM t": "m"},
 		},
+		"decisions by the old name of a table": {
+			have: "CREATE TABLE users (id INTEGER PRIMARY KEY, a TEXT, b TEXT)", want: "CREATE TABLE people (id INTEGER PRIMARY KEY, b TEXT, c TEXT, d TEXT)",
+			renames: []string{"users=people", "users.a=b"}, drops: []string{"users.b"}, using: []string{"users.d=id + 1"},
+			rows:  "INSERT INTO users VALUES (1, 'a', 'b')",
+			after: map[string]string{"SELECT id, b, c, d FROM people": "1 a <nil> 2"},
+		},
 		"columns that are no renames": {
 			have: "CREATE TABLE t (a TEXT, b TEXT)", want: "CREATE TABLE t (a TEXT, c TEXT)",
 			drops:  []string{"t.b"},
@@ -448,6 +454,7 @@ func TestDecisionsThatMakeNoSense(t *testing.T) {
 		"of a view":                        {scenario{renames: []string{"v=w"}}, "--rename v=w: v is a view; it holds no rows, and is made anew without being told"},
 		"of a column of a virtual table":   {scenario{renames: []string{"f.a=b"}}, "--rename f.a=b: a column of a virtual table cannot be renamed"},
 		"twice":                            {scenario{renames: []string{"users=people", "c=people"}}, "--rename c=people: one of the two is renamed already"},
+		"two columns to one":               {scenario{renames: []string{"users=people", "users.name=email", "users.id=email"}}, "--rename users.id=email: one of the two is renamed already"},
 		"a drop of what stays":             {scenario{renames: []string{"users=people"}, drops: []string{"c"}}, "--drop c: the wanted schema still has it"},
 		"a drop of a column that stays":    {scenario{renames: []string{"users=people"}, drops: []string{"c.x"}}, "--drop c.x: the wanted schema still has it"},
 		"a drop of what is not there":      {scenario{renames: []string{"users=people"}, drops: []string{"people.nam"}}, "--drop people.nam: table people has no column nam; did you mean name?"},
