@@ -178,6 +178,14 @@ A database is a file (app.db), a DSN as the driver takes it
 	} {
 		for _, cmd := range c.commands {
 			cmd.GroupID = c.group
+			run := cmd.RunE
+			cmd.RunE = func(cmd *cobra.Command, args []string) error {
+				err := run(cmd, args)
+				if of := (*databaseError)(nil); errors.As(err, &of) {
+					return t.fail(cmd, of.name, of.err)
+				}
+				return err
+			}
 			cmd.Long = reflowed(cmd.Long)
 			root.AddCommand(cmd)
 		}

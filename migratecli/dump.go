@@ -22,7 +22,7 @@ func (t *tool) dump() *cobra.Command {
 	rows := false
 	cmd := &cobra.Command{
 		Use:   "dump [DATABASE]",
-		Short: "Write the schema after the newest migration as SQL, for sqlc and reviews",
+		Short: "Write the schema after the newest migration, for sqlc and reviews",
 		Long: `Write the schema after the newest migration as SQL: what the migrations make of an
 empty database, or what a database has that is named. Tables come first, those
 that foreign keys point to before the others, then indexes, views and triggers,
@@ -64,11 +64,13 @@ It is what sqlc wants for a schema, and diff for --schema.`,
 			if err := t.dumpOf(cmd.Context(), args, to, write); err != nil {
 				return err
 			}
+			p := newPrinter(cmd.OutOrStdout())
 			if t.json {
-				return writeJSON(cmd.OutOrStdout(), r)
+				p.broken = writeJSON(p, r)
+			} else {
+				p.printf("%s", r.Schema)
 			}
-			_, err := fmt.Fprint(cmd.OutOrStdout(), r.Schema)
-			return err
+			return writing(p.broken)
 		},
 	}
 	cmd.Flags().Int64Var(&to, "to", 0, "the schema after this `VERSION`")
@@ -95,25 +97,29 @@ func (t *tool) dumpOf(ctx context.Context, args []string, to int64, write func(c
 	}
 	m, err := t.migrator(args[0])
 	if err != nil {
-		return err
+		return &databaseError{t.name(args[0]), err}
 	}
 	defer m.Close()
+	fail := func(err error) error { return &databaseError{m.Database(), err} }
+	if _, err := m.History(ctx); err != nil { // waits for others, and says it best
+		return fail(err)
+	}
 	db, err := t.reader(m, args[0])
 	if err != nil {
-		return err
+		return fail(err)
 	}
 	if db == nil {
-		return fmt.Errorf("%s: there is no such file", m.Database())
+		return fail(fmt.Errorf("migratingsqlite: %s: there is no such file", m.Database()))
 	}
 	defer db.Close()
 	db.SetMaxOpenConns(1)
 	// One moment, whoever writes meanwhile.
-	if _, err := db.ExecContext(ctx, "BEGIN"); err != nil {
-		return fmt.Errorf("%s: %w", m.Database(), err)
+	if _, err = db.ExecContext(ctx, "BEGIN"); err == nil {
+		defer db.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+		err = write(ctx, db)
 	}
-	defer db.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
-	if err := write(ctx, db); err != nil {
-		return fmt.Errorf("%s: %w", m.Database(), err)
+	if err != nil {
+		return fail(fmt.Errorf("migratingsqlite: %s: %w", m.Database(), err))
 	}
 	return nil
 }

@@ -121,7 +121,13 @@ func (t *tool) fail(cmd *cobra.Command, name string, err error) error {
 	return err
 }
 
-func writing(err error) error { return fmt.Errorf("writing the results: %w", err) }
+// writing makes the error of a result that could not be written, nil of nil.
+func writing(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("writing the results: %w", err)
+}
 
 // targets expands what the arguments name. The driver's own way to write a name
 // comes first: a file may be called *.db.
