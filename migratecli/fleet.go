@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
 	"github.com/migratingsqlite/migratingsqlite"
@@ -401,70 +402,37 @@ func (g *group) list(separator string) string {
 
 // bar shows the progress on a terminal, in one line that goes when it is done.
 type bar struct {
-	p      *printer
+	shown  *progressbar.ProgressBar // nil if nobody looks
 	what   string
-	total  int
-	start  time.Time
-	mu     sync.Mutex
-	done   int // protected by mu, as is failed
-	failed int
-	ended  chan struct{}
-	shown  sync.WaitGroup
+	failed atomic.Int64
 }
 
 func newBar(cmd *cobra.Command, n int, out io.Writer) *bar {
-	b := &bar{what: cmd.Name(), total: n, start: time.Now(), ended: make(chan struct{})}
+	b := &bar{what: cmd.Name()}
 	if !isTerminal(cmd.ErrOrStderr()) || out != nil && isTerminal(out) {
 		return b
 	}
-	b.p = newPrinter(cmd.ErrOrStderr())
-	show := func() { b.p.printf("\r%s\x1b[K", b.line(time.Since(b.start))) }
-	show()
-	b.shown.Go(func() {
-		tick := time.NewTicker(100 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-				show()
-			case <-b.ended:
-				b.p.printf("\r\x1b[K")
-				return
-			}
-		}
-	})
+	b.shown = progressbar.NewOptions(n, progressbar.OptionSetDescription(b.what), progressbar.OptionSetWriter(cmd.ErrOrStderr()),
+		progressbar.OptionSetWidth(16), progressbar.OptionSetTheme(progressbar.Theme{Saucer: "█", SaucerPadding: "░", BarStart: " ", BarEnd: " "}), progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("databases"),
+		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetRenderBlankState(true), progressbar.OptionUseANSICodes(true), progressbar.OptionClearOnFinish())
 	return b
 }
 
-// line is the bar after some time.
-func (b *bar) line(d time.Duration) string {
-	b.mu.Lock()
-	done, failed := b.done, b.failed
-	b.mu.Unlock()
-	const width = 20
-	full := width * done / b.total
-	line := fmt.Sprintf("%s  %s%s  %d of %d", b.what, strings.Repeat("█", full), b.p.paint(faint, strings.Repeat("░", width-full)), done, b.total)
-	if done > 0 {
-		left := time.Duration(float64(d) / float64(done) * float64(b.total-done)).Round(time.Second)
-		line += fmt.Sprintf(", %.0f a second, %s left", float64(done)/d.Seconds(), max(left, time.Second))
-	}
-	if failed > 0 {
-		line += ", " + b.p.paint(bad, fmt.Sprintf("%d failed", failed))
-	}
-	return b.p.cut(line, 1)
-}
-
 func (b *bar) step(failed bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.done++; failed {
-		b.failed++
+	if b.shown == nil {
+		return
 	}
+	if failed {
+		b.shown.Describe(fmt.Sprintf("%s, %d failed", b.what, b.failed.Add(1)))
+	}
+	b.shown.Add(1)
 }
 
 func (b *bar) stop() {
-	close(b.ended)
-	b.shown.Wait()
+	if b.shown != nil {
+		b.shown.Exit()
+		b.shown.Clear()
+	}
 }
 
 // waiting tells whoever waits at a terminal what is going on, once it takes more
