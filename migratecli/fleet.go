@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/migratingsqlite/migratingsqlite"
 )
 
 // fleet is how a command deals with many databases.
@@ -54,6 +56,20 @@ type left struct {
 
 // work is what a command does with one database. The name is for people.
 type work func(ctx context.Context, dsn string) (name string, r result, err error)
+
+// on is work with a database that has been found. Options come behind the
+// program's own.
+func (t *tool) on(do func(context.Context, *migratingsqlite.Migrator) (result, error), more ...migratingsqlite.Option) work {
+	return func(ctx context.Context, dsn string) (string, result, error) {
+		m, err := t.migrator(dsn, more...)
+		if err != nil {
+			return t.name(dsn), nil, err
+		}
+		defer m.Close()
+		r, err := do(ctx, m)
+		return m.Database(), r, err
+	}
+}
 
 // each does the work on all databases that the arguments name: one failure
 // stops neither the others nor the record of what is left.
