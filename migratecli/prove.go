@@ -329,6 +329,9 @@ type proof struct {
 	lost     map[string]string // what was found out about rows, by table
 }
 
+// https://www.sqlite.org/rescode.html#full
+const sqliteFull = 13
+
 // prove makes the checks. Its error is that it could not; what a check finds is in
 // the verification.
 func (p *proof) prove(ctx context.Context) (err error) {
@@ -396,6 +399,9 @@ func (p *proof) upgrade(ctx context.Context) (after *facts, err error) {
 	}
 	if recorded > 0 {
 		text += fmt.Sprintf("; %s recorded as being there", count(recorded, "migration"))
+	}
+	if full := (interface{ Code() int })(nil); errors.As(err, &full) && full.Code()&0xff == sqliteFull {
+		return nil, fmt.Errorf("the disk of %s is full: there is no room to upgrade a copy; name a folder with more of it with --copy-in", filepath.Dir(p.b.path))
 	}
 	if err != nil {
 		otherwise := "it fails"

@@ -320,7 +320,8 @@ func TestVerifyInAProgram(t *testing.T) {
 	set, err := migratingsqlite.Load("notes", fsys, migratingsqlite.Func(2, "welcome", up, down), migratingsqlite.Func(3, "nothing", func(context.Context, migratingsqlite.Tx) error { return nil }, nil))
 	must(t, err)
 	path := filepath.Join(t.TempDir(), "app.db")
-	dsn := "file:" + path + "?_pragma=journal_mode(WAL)&_migrate=check"
+	backups := filepath.Join(t.TempDir(), "backups")
+	dsn := "file:" + path + "?_pragma=journal_mode(WAL)&_migrate=check&_migrate_backup=" + backups
 	command(t, &upgrade{}, 0, path, set, "up", "--to", "2")
 	before, err := os.ReadFile(path)
 	must(t, err)
@@ -335,6 +336,10 @@ func TestVerifyInAProgram(t *testing.T) {
 	}
 	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
 		t.Error("the database was changed", err)
+	}
+
+	if _, err := os.Stat(backups); err == nil {
+		t.Error("a backup was made of a copy")
 	}
 
 	v, made = verification{}, 0
