@@ -60,7 +60,7 @@ func (s *scene) atTerminal(line string, env []string, react func(shown string, k
 	return strings.ReplaceAll(shown.String(), "\r\n", "\n")
 }
 
-var escapes = regexp.MustCompile("\x1b\\[[0-9;]*m")
+var escapes = regexp.MustCompile("\x1b\\[[0-9;]*[mK]")
 
 func TestEightyColumns(t *testing.T) {
 	s := newScene(t)
@@ -144,8 +144,10 @@ func TestWhatTakesLongIsSaid(t *testing.T) {
 	s := newScene(t)
 	s.write("migrations/0003_numbers.sql", endless)
 	for call, says := range map[string]string{"up": "up … ", "verify": "verify: upgrading the copy … "} {
+		interrupted := false // a second time would kill it
 		shown := s.atTerminal(call+" app.db", nil, func(shown string, _ *os.File, cmd *exec.Cmd) {
-			if strings.Contains(shown, says) {
+			if strings.Contains(shown, says) && !interrupted {
+				interrupted = true
 				cmd.Process.Signal(os.Interrupt)
 			}
 		})
