@@ -82,6 +82,16 @@
 // says which of its findings are not wanted: before the first statement in the
 // whole script, elsewhere in the statement behind it or in its line.
 //
+//	-- migratingsqlite: squashed 1-41 sha256:86dd6e02…
+//
+// stands in a script, version 41 then, that does what these migrations did, which
+// are not in the folder any more: migratingsqlite squash writes it. Databases that
+// have had all of them as they were, which the digest tells, go on without it. One
+// that has had some of them is refused with [ErrMissing]: an older program must
+// open it before. Where Atlas or Flyway has a checkpoint or a baseline, and the
+// files before it were thrown away, a database must have had a later version, or
+// the baseline's.
+//
 // # Other tools' folders
 //
 // The folders of goose, golang-migrate, dbmate, sql-migrate, Flyway, Atlas, sqlx,

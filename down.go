@@ -84,9 +84,6 @@ func (m *Migrator) PlanDown(ctx context.Context, to int64) (*DownPlan, error) {
 // are not told: stop them before.
 func (m *Migrator) Down(ctx context.Context, p *DownPlan) (*Result, error) {
 	set, err := m.oneSet()
-	if err == nil {
-		err = m.mayWrite()
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -99,6 +96,9 @@ func (m *Migrator) Down(ctx context.Context, p *DownPlan) (*Result, error) {
 	}
 	if len(p.Steps) == 0 {
 		return &Result{}, nil
+	}
+	if err := m.mayWrite(); err != nil {
+		return nil, err
 	}
 	r, err := m.writing(ctx, telemetry{down: p}, func(ctx context.Context, r *run) error { return r.undo(ctx, set, p) })
 	if err != nil {

@@ -20,7 +20,8 @@ import (
 var (
 	// ErrChanged: a migration was edited after it had been applied.
 	ErrChanged = errors.New("an applied migration was changed")
-	// ErrMissing: an applied migration is not in the set, although newer ones are.
+	// ErrMissing: an applied migration is not in the set, although newer ones are; or
+	// it was squashed with others that the database has not had.
 	ErrMissing = errors.New("an applied migration is missing")
 	// ErrOutOfOrder: a pending migration is older than the newest applied one.
 	ErrOutOfOrder = errors.New("a pending migration is out of order")

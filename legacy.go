@@ -34,7 +34,7 @@ func (r *run) findLegacy(ctx context.Context, b *books, ask asker) (*legacy, err
 	var l *legacy
 	var err error
 	if at := r.config.baselineAt; at > 0 {
-		_, _, _ = f.history(ctx) // for the tools' tables, which are left out; what is in them does not count
+		f.history(ctx) // for the tools' tables, which are left out; what is in them does not count
 		b.doubt, err = f.doubt(ctx, upTo(at))
 	} else {
 		l, err = f.find(ctx)

@@ -211,7 +211,10 @@ func (s *setPlan) status() SetStatus {
 			continue
 		}
 		state := r.status
-		if r.current() && r.version > 0 && !(s.stands && r.version < s.set.standIn().Version) {
+		if s.stands && r.current() && r.version > 0 && r.version < s.set.standIn().Version {
+			continue // that it stands for
+		}
+		if r.current() && r.version > 0 {
 			if state = "missing"; r.version > s.set.newest() {
 				state = "newer"
 			}

@@ -123,15 +123,15 @@ func (m *Migrator) History(ctx context.Context) (list []Record, err error) {
 // what was recorded, and what is pending still; where there is nothing to record
 // it writes nothing.
 func (m *Migrator) Baseline(ctx context.Context) (*Plan, error) {
-	if err := m.mayWrite(); err != nil {
-		return nil, err
-	}
 	plan, err := m.Plan(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if plan.Err == nil && !slices.ContainsFunc(plan.Sets, func(s SetPlan) bool { return len(s.Baseline) > 0 }) {
 		return plan, nil
+	}
+	if err := m.mayWrite(); err != nil {
+		return nil, err
 	}
 	recording := *m.config
 	recording.recording = true
@@ -152,9 +152,6 @@ func (m *Migrator) Baseline(ctx context.Context) (*Plan, error) {
 // Of several sets, say by _migrate_set or [WithSet] which one it is.
 func (m *Migrator) Repair(ctx context.Context, versions ...int64) ([]Record, error) {
 	set, err := m.oneSet()
-	if err == nil {
-		err = m.mayWrite()
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -170,6 +167,9 @@ func (m *Migrator) Repair(ctx context.Context, versions ...int64) ([]Record, err
 		err = m.explain(errors.New("the file does not exist, so there is nothing to repair"))
 	}
 	if err != nil || len(edits) == 0 {
+		return nil, err
+	}
+	if err := m.mayWrite(); err != nil {
 		return nil, err
 	}
 	_, err = m.writing(ctx, telemetry{}, func(ctx context.Context, r *run) error {

@@ -772,8 +772,8 @@ func (w *walk) batch(ctx context.Context, st *script.Statement, p *progress, fir
 // trace of a failed migration.
 func (r *run) dropLease(ctx context.Context, l *lease, failure error) {
 	limit := 2 * time.Second
-	if failure == nil {
-		limit = 500 * time.Millisecond // it is late already
+	if failure == nil && r.place.server != nil {
+		limit = 500 * time.Millisecond // it is late already, and nobody may answer
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()

@@ -1,6 +1,7 @@
 package docs
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"strings"
@@ -9,7 +10,9 @@ import (
 	"github.com/migratingsqlite/migratingsqlite/internal/lint"
 )
 
-// The table is that of the code. MIGRATINGSQLITE_UPDATE=1 writes it.
+var update = flag.Bool("update", false, "write the table of rules into lint.md")
+
+// The table is that of the code.
 func TestLintHasEveryRule(t *testing.T) {
 	text, err := os.ReadFile("lint.md")
 	if err != nil {
@@ -28,13 +31,13 @@ func TestLintHasEveryRule(t *testing.T) {
 		}
 		fmt.Fprintf(&want, "| %s | %s | %s | %s | %s |\n", r.Code, r.Severity, r.What, strings.ReplaceAll(r.Why, `"x"`, "`\"x\"`"), cure)
 	}
-	if os.Getenv("MIGRATINGSQLITE_UPDATE") != "" {
+	if *update {
 		if err := os.WriteFile("lint.md", []byte(before+head+want.String()), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
 	if got != want.String() {
-		t.Error("the table is not that of the rules: run this test with MIGRATINGSQLITE_UPDATE=1")
+		t.Error("the table is not that of the rules: go test ./docs -run Lint -update")
 	}
 }

@@ -45,6 +45,7 @@ type tool struct {
 	json, yes        bool
 	anySet           bool // the command looks at the books only: any set will do
 	fleet            fleet
+	waiting          *waiting // of a command for one database; nil for many
 }
 
 // Command returns the commands for a program that embeds its migrations: they
@@ -172,11 +173,20 @@ A database is a file (app.db), a DSN as the driver takes it
 	}{
 		{groupLook, []*cobra.Command{t.status(), t.plan(), t.history(), t.verify()}},
 		{groupChange, []*cobra.Command{t.up(), t.down()}},
-		{groupWrite, []*cobra.Command{t.newMigration(), t.validate()}},
+		{groupWrite, []*cobra.Command{t.newMigration(), t.validate(), t.diff(), t.dump(), t.squash()}},
 		{groupRescue, []*cobra.Command{t.baseline(), t.adopt(), t.repair(), t.unlock(), t.backup(), t.backups(), t.restore()}},
 	} {
 		for _, cmd := range c.commands {
 			cmd.GroupID = c.group
+			run := cmd.RunE
+			cmd.RunE = func(cmd *cobra.Command, args []string) error {
+				err := run(cmd, args)
+				if of := (*databaseError)(nil); errors.As(err, &of) {
+					return t.fail(cmd, of.name, of.err)
+				}
+				return err
+			}
+			cmd.Long = reflowed(cmd.Long)
 			root.AddCommand(cmd)
 		}
 	}
@@ -188,7 +198,23 @@ A database is a file (app.db), a DSN as the driver takes it
 		f.StringVar(&t.layout, "layout", "", "the `TOOL` whose folder it is, where that does not show: goose, drizzle, …")
 	}
 	root.InitDefaultHelpFlag()
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), "Flags.FlagUsages ", fmt.Sprintf("Flags.FlagUsagesWrapped %d ", helpWidth)))
+	t.complete(root)
 	return root
+}
+
+// helpWidth is how wide --help is.
+const helpWidth = 80
+
+// reflowed fills the lines of a text's paragraphs, but for those that are indented.
+func reflowed(s string) string {
+	paragraphs := strings.Split(s, "\n\n")
+	for i, p := range paragraphs {
+		if !strings.HasPrefix(p, " ") {
+			paragraphs[i] = strings.Join(wrap(strings.ReplaceAll(p, "\n", " "), helpWidth), "\n")
+		}
+	}
+	return strings.Join(paragraphs, "\n\n")
 }
 
 // names are the words that stand for commands.
@@ -244,6 +270,7 @@ func (t *tool) confirm(cmd *cobra.Command, what result, question string) error {
 	if t.yes {
 		return nil
 	}
+	t.waiting.stop()
 	p := newPrinter(cmd.ErrOrStderr())
 	what.text(p)
 	p.printf("\n")
@@ -251,12 +278,21 @@ func (t *tool) confirm(cmd *cobra.Command, what result, question string) error {
 		return usageError(cmd, "%s Nobody is there to ask: say so with --yes", question)
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "%s [y/N] ", question)
-	var answer string
-	fmt.Fscanln(cmd.InOrStdin(), &answer)
-	if strings.ToLower(answer) != "y" && strings.ToLower(answer) != "yes" {
-		return &exitError{exitFailed, errors.New("nothing was done")}
+	answered := make(chan string, 1)
+	go func() {
+		var answer string
+		fmt.Fscanln(cmd.InOrStdin(), &answer)
+		answered <- strings.ToLower(answer)
+	}()
+	select {
+	case answer := <-answered:
+		if answer == "y" || answer == "yes" {
+			return nil
+		}
+	case <-cmd.Context().Done():
+		fmt.Fprintln(cmd.ErrOrStderr())
 	}
-	return nil
+	return &exitError{exitFailed, errors.New("nothing was done")}
 }
 
 // isTerminal reports whether a person reads or writes there.

@@ -23,11 +23,14 @@ var results = map[string]any{
 	"backups":  backupList{},
 	"baseline": takeover{},
 	"down":     downgrade{},
+	"diff":     difference{},
+	"dump":     dumped{},
 	"new":      written{},
 	"history":  history{},
 	"plan":     plan{},
 	"repair":   repair{},
 	"restore":  restored{},
+	"squash":   squashed{},
 	"status":   status{},
 	"unlock":   unlocked{},
 	"up":       upgrade{},
@@ -151,7 +154,16 @@ func shape(t reflect.Type, indent string) string {
 func structFields(t reflect.Type) func(yield func(reflect.StructField) bool) {
 	return func(yield func(reflect.StructField) bool) {
 		for i := range t.NumField() {
-			if f := t.Field(i); f.IsExported() && f.Tag.Get("json") != "-" && !yield(f) {
+			f := t.Field(i)
+			if f.Anonymous {
+				for inner := range structFields(f.Type) {
+					if !yield(inner) {
+						return
+					}
+				}
+				continue
+			}
+			if f.IsExported() && f.Tag.Get("json") != "-" && !yield(f) {
 				return
 			}
 		}

@@ -1,6 +1,7 @@
 package migratecli
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"path/filepath"
@@ -52,10 +53,7 @@ of its command.`,
 	f := cmd.Flags()
 	f.StringVar(&n.Author, "author", "", "who writes it: a comment in the file, and in a metadata.yaml")
 	f.BoolVar(&n.WantDown, "down", false, "with a way back, also where the migration before has none")
-	if t.embedded {
-		f.StringVar(&t.dir, "dir", "", "the folder with the migrations (default: migrations, db/migrations, or the current folder)")
-		f.StringVar(&t.layout, "layout", "", "whose folder it is, where that does not show: goose, drizzle, …")
-	}
+	t.folderFlags(cmd)
 	return cmd
 }
 
@@ -66,7 +64,7 @@ func (t *tool) write(n source.New) (*source.Written, error) {
 		return nil, err
 	}
 	if t.embedded { // functions have numbers, too
-		if m, err := t.migrator(":memory:"); err == nil {
+		if m, err := t.migrator(cmp.Or(t.dsn, ":memory:")); err == nil {
 			if sets := m.Sets(); len(sets) == 1 {
 				n.Above = newestFunc(sets[0])
 			}
@@ -101,6 +99,8 @@ func (t *tool) place() (dir string, layout *source.Layout, err error) {
 	}
 	found, err := source.Find(os.DirFS(dir), layout)
 	switch {
+	case err == nil && t.dir == "" && dir == "." && !source.Holds(os.DirFS(dir), found, layout):
+		return "migrations", layout, nil // a project with a schema.sql
 	case err == nil:
 		return filepath.Join(dir, filepath.FromSlash(found)), layout, nil
 	case t.dir == "" && dir == "." && errors.Is(err, source.ErrNone):
@@ -113,7 +113,17 @@ func (t *tool) place() (dir string, layout *source.Layout, err error) {
 
 // wrote says what was written.
 func (t *tool) wrote(cmd *cobra.Command, w *source.Written) error {
-	r := written{w.Version, []string{}, []string{}, []string{}}
+	r := newWritten(w, nil)
+	if t.json {
+		return writeJSON(cmd.OutOrStdout(), r)
+	}
+	p := newPrinter(cmd.OutOrStdout())
+	r.show(p)
+	return p.broken
+}
+
+func newWritten(w *source.Written, notes []string) written {
+	r := written{w.Version, []string{}, []string{}, append([]string{}, notes...)}
 	for _, p := range w.Created {
 		r.Created = append(r.Created, filepath.ToSlash(p))
 	}
@@ -121,10 +131,10 @@ func (t *tool) wrote(cmd *cobra.Command, w *source.Written) error {
 		r.Changed = append(r.Changed, filepath.ToSlash(p))
 	}
 	r.Notes = append(r.Notes, w.Notes...)
-	if t.json {
-		return writeJSON(cmd.OutOrStdout(), r)
-	}
-	p := newPrinter(cmd.OutOrStdout())
+	return r
+}
+
+func (r *written) show(p *printer) {
 	for _, name := range r.Created {
 		p.printf("%s %s\n", p.paint(good, "created"), name)
 	}
@@ -134,5 +144,4 @@ func (t *tool) wrote(cmd *cobra.Command, w *source.Written) error {
 	for _, note := range r.Notes {
 		p.printf("%s\n", p.paint(faint, note))
 	}
-	return nil
 }

@@ -44,17 +44,26 @@ func (p *printer) printf(format string, args ...any) {
 // wrapped writes a paragraph, which begins at a column. Its lines are as wide as
 // the terminal.
 func (p *printer) wrapped(indent int, c text.Colors, s string) {
-	width := p.width - indent - 1
+	width := p.width - indent
 	if p.width == 0 || width < 20 {
 		p.printf("%s\n", p.paint(c, s))
 		return
 	}
-	for i, line := range strings.Split(text.WrapSoft(s, width), "\n") {
+	for i, line := range wrap(s, width) {
 		if i > 0 {
 			p.printf("%*s", indent, "")
 		}
-		p.printf("%s\n", p.paint(c, strings.TrimSpace(line)))
+		p.printf("%s\n", p.paint(c, line))
 	}
+}
+
+// wrap breaks a text between words, into lines that are at most so wide.
+func wrap(s string, width int) []string {
+	lines := strings.Split(text.WrapSoft(s, width), "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimSpace(line)
+	}
+	return lines
 }
 
 // paint colours a text.

@@ -81,7 +81,11 @@ rows are in the tables that it goes through.`,
 // structure is found out once.
 func (t *tool) planOf(more ...migratingsqlite.Option) work {
 	var mu sync.Mutex
-	known := map[string]*effects{} // by the set's digest
+	type from struct {
+		digest  string
+		version int64
+	}
+	known := map[from]*effects{} // by the set and the oldest that is pending
 	return func(ctx context.Context, dsn string) (string, result, error) {
 		m, err := t.migrator(dsn, more...)
 		if err != nil {
@@ -100,11 +104,12 @@ func (t *tool) planOf(more ...migratingsqlite.Option) work {
 			sp := setPlan{Set: s.Set, Version: s.Version, Target: s.Target, Baseline: len(s.Baseline), Because: s.Because, Pending: []step{}}
 			if len(s.Pending) > 0 {
 				set := m.Sets()[i]
+				at := from{set.Digest(), s.Pending[0].Version}
 				mu.Lock()
-				effects := known[set.Digest()]
+				effects := known[at]
 				if effects == nil {
-					effects = effectsOf(ctx, set)
-					known[set.Digest()] = effects
+					effects = effectsOf(ctx, set, at.version)
+					known[at] = effects
 				}
 				mu.Unlock()
 				db, err := t.reader(m, dsn)
@@ -137,24 +142,36 @@ type effects struct {
 
 var signs = map[schema.Kind]string{schema.Missing: "+", schema.Unexpected: "-", schema.Changed: "~"}
 
-func effectsOf(ctx context.Context, set *migratingsqlite.Set) *effects {
+// effectsOf tries the migrations from a version on; 0 is none of them.
+func effectsOf(ctx context.Context, set *migratingsqlite.Set, from int64) *effects {
 	e := &effects{changes: map[int64][]change{}}
-	before := &schema.Schema{}
-	e.err = replay(ctx, set, func(m migratingsqlite.Migration, db *sql.DB) error {
-		after, err := structure(ctx, db)
+	if from == 0 {
+		return e
+	}
+	var before *schema.Schema
+	e.err = replay(ctx, set, from, func(m migratingsqlite.Migration, db *sql.DB) error {
+		after, err := schema.Of(ctx, db)
 		if err != nil {
 			return err
 		}
-		list := []change{}
-		for _, d := range schema.Diff(before, after) {
-			if sign, ok := signs[d.Kind]; ok {
-				list = append(list, change{sign, d.Object, d.Have, d.Want})
-			}
+		if before != nil {
+			e.changes[m.Version] = changes(before, after)
 		}
-		e.changes[m.Version], before = list, after
+		before = after
 		return nil
 	})
 	return e
+}
+
+// changes are what becomes different.
+func changes(before, after *schema.Schema) []change {
+	list := []change{}
+	for _, d := range schema.Diff(before, after) {
+		if sign, ok := signs[d.Kind]; ok {
+			list = append(list, change{sign, d.Object, d.Have, d.Want})
+		}
+	}
+	return list
 }
 
 func newStep(ctx context.Context, m migratingsqlite.Migration, e *effects, rows *counter) (step, error) {
@@ -276,6 +293,13 @@ func (r *plan) text(p *printer) {
 	}
 }
 
+func showChanges(p *printer, indent int, list []change) {
+	for _, c := range list {
+		p.printf("%*s%s ", indent, "", p.paint(signColours[c.Sign], c.Sign))
+		p.wrapped(indent+2, nil, c.String())
+	}
+}
+
 var signColours = map[string]text.Colors{"+": good, "-": bad, "~": open}
 
 func (c change) String() string {
@@ -295,10 +319,7 @@ func (s *step) text(p *printer) {
 		name = "R__" + s.Name
 	}
 	p.printf("\n  %s  %s\n", p.paint(bold, p.cut(name, len("  ")+len("  compatible"))), kind)
-	for _, c := range s.Changes {
-		p.printf("    %s ", p.paint(signColours[c.Sign], c.Sign))
-		p.wrapped(6, nil, c.String())
-	}
+	showChanges(p, 4, s.Changes)
 	for _, table := range s.Rebuilds {
 		p.printf("    %s %s is made anew\n", p.paint(open, "!"), table)
 	}

@@ -5,18 +5,16 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 
 	"github.com/migratingsqlite/migratingsqlite"
-	"github.com/migratingsqlite/migratingsqlite/internal/engine"
-	"github.com/migratingsqlite/migratingsqlite/internal/schema"
 )
 
-// replay applies a set to a new database, version by version, as an open does,
-// and calls look after each. The repeatable migrations come with the newest.
-func replay(ctx context.Context, set *migratingsqlite.Set, look func(m migratingsqlite.Migration, db *sql.DB) error) error {
+// replay applies a set to a new database as an open does, from a version on one by
+// one, and calls look after each of these and after what was before them, which
+// has no version. The repeatable migrations come with the newest.
+func replay(ctx context.Context, set *migratingsqlite.Set, from int64, look func(m migratingsqlite.Migration, db *sql.DB) error) error {
 	dir, err := os.MkdirTemp("", "migratingsqlite")
 	if err != nil {
 		return err
@@ -28,55 +26,47 @@ func replay(ctx context.Context, set *migratingsqlite.Set, look func(m migrating
 		return err
 	}
 	defer db.Close()
+	try := func(m migratingsqlite.Migration, version int64) error {
+		var err error
+		if version > 0 {
+			err = upTo(ctx, path, set, version)
+		}
+		if err == nil {
+			err = look(m, db)
+		}
+		if err != nil {
+			return fmt.Errorf("on an empty database: %w", err)
+		}
+		return nil
+	}
+	below := int64(0)
 	for _, m := range set.Migrations() {
-		if m.Version > 0 {
-			err = upTo(ctx, path, set, m.Version)
-			if err == nil {
-				err = look(m, db)
-			}
-			if err != nil {
-				return fmt.Errorf("on an empty database: %w", err)
+		if m.Version > 0 && m.Version < from {
+			below = m.Version
+		}
+	}
+	if err := try(migratingsqlite.Migration{}, below); err != nil {
+		return err
+	}
+	for _, m := range set.Migrations() {
+		if m.Version > below {
+			if err := try(m, m.Version); err != nil {
+				return err
 			}
 		}
 	}
 	return nil
 }
 
-// upTo upgrades a temporary database, which need not outlive a crash.
+// upTo upgrades a temporary database; 0 is the newest version.
 func upTo(ctx context.Context, path string, set *migratingsqlite.Set, version int64) error {
-	var opts []migratingsqlite.Option
-	if version > 0 {
-		opts = append(opts, migratingsqlite.WithTo(version))
-	}
-	m, err := temporary(path, set, opts...)
-	if err != nil {
-		return err
-	}
-	defer m.Close()
-	_, err = m.Up(ctx)
+	_, _, err := scratch(path).up(ctx, version, set)
 	return err
-}
-
-// temporary is the migrator of a database that need not outlive a crash.
-func temporary(path string, set *migratingsqlite.Set, more ...migratingsqlite.Option) (*migratingsqlite.Migrator, error) {
-	return migratingsqlite.NewMigrator(fileDSN(path, "_pragma=synchronous(0)"), append([]migratingsqlite.Option{
-		migratingsqlite.WithSet(set), migratingsqlite.WithTrace("off"), migratingsqlite.WithLogger(slog.New(slog.DiscardHandler)),
-	}, more...)...)
 }
 
 // queryer is a database, a connection of it, or a transaction.
 type queryer interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}
-
-// structure reads the structure of a database, but for the objects that ignore
-// names.
-func structure(ctx context.Context, db queryer, ignore ...string) (*schema.Schema, error) {
-	answers := make([]engine.Answer, len(schema.Queries))
-	for i, q := range schema.Queries {
-		answers[i].Rows, answers[i].Err = all(ctx, db, q)
-	}
-	return schema.Read(answers, ignore...)
 }
 
 // all returns the rows of a query.

@@ -2,7 +2,6 @@ package migratecli
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -17,8 +16,9 @@ import (
 
 // tried applies a set to an empty database, step by step, and undoes what it can
 // from a version on, for the rules to look at the structures. The note says why it
-// could not be tried to its end where that need not be a mistake.
-func tried(ctx context.Context, set *migratingsqlite.Set, s *lint.Set, from int64) (note string, err error) {
+// could not be tried to its end where that need not be a mistake. What other sets
+// make is there before. The DSN says which engine it is for.
+func (t *tool) tried(ctx context.Context, dsn string, earlier []*migratingsqlite.Set, set *migratingsqlite.Set, s *lint.Set, from int64) (note string, err error) {
 	for _, m := range set.Migrations() {
 		l := lint.Migration{Version: m.Version, Name: m.Name}
 		up, down, err := m.SQL()
@@ -38,7 +38,11 @@ func tried(ctx context.Context, set *migratingsqlite.Set, s *lint.Set, from int6
 		return "", err
 	}
 	defer os.RemoveAll(dir)
-	tr := &attempt{set: set, lint: s, dir: dir, from: from}
+	b := &bench{tool: t, dsn: "?_pragma=synchronous(0)"} // it need not outlive a crash
+	if otherEngine(dsn) {
+		b.dsn = "libsql:"
+	}
+	tr := &attempt{bench: b, earlier: earlier, set: set, lint: s, dir: dir, from: from}
 	if note, err = tr.up(ctx); err != nil {
 		return "", err
 	}
@@ -47,17 +51,22 @@ func tried(ctx context.Context, set *migratingsqlite.Set, s *lint.Set, from int6
 
 // An attempt is a set on databases of its own.
 type attempt struct {
-	set  *migratingsqlite.Set
-	lint *lint.Set
-	dir  string
-	from int64
-	n    int // databases so far
+	bench   *bench
+	earlier []*migratingsqlite.Set
+	set     *migratingsqlite.Set
+	lint    *lint.Set
+	dir     string
+	from    int64
+	n       int // databases so far
 
 	// What there is after each migration, by place in the set, as far as it got. To
 	// read a structure takes longer than most migrations, so that it is done only for
 	// those that a rule asks about.
 	texts []string // as SQLite keeps them
 	after []*schema.Schema
+	// And before all of them.
+	text   string
+	before *schema.Schema
 }
 
 // hasWayBack reports whether the migration at the place is to be undone, and can
@@ -68,12 +77,16 @@ func (tr *attempt) hasWayBack(i int) bool {
 }
 
 func (tr *attempt) up(ctx context.Context) (note string, err error) {
-	path := filepath.Join(tr.dir, "up.db")
-	db, err := sql.Open("sqlite", fileDSN(path, "_pragma=foreign_keys(1)"))
+	b, err := tr.at(ctx, 0)
+	if err != nil {
+		return "", err
+	}
+	db, err := b.open()
 	if err != nil {
 		return "", err
 	}
 	defer db.Close()
+	db.SetMaxOpenConns(1) // for the PRAGMA
 	list := tr.set.Migrations()
 	newest := 0
 	for i, m := range list {
@@ -81,7 +94,13 @@ func (tr *attempt) up(ctx context.Context) (note string, err error) {
 			newest = i
 		}
 	}
-	before := &schema.Schema{}
+	if tr.before, err = schema.Of(ctx, db); err == nil {
+		tr.text, err = master(ctx, db)
+	}
+	if err != nil {
+		return "", err
+	}
+	before := tr.before
 	for i, m := range list {
 		l := &tr.lint.Migrations[i]
 		wanted := i >= newest || l.Asks() || tr.lint.Migrations[i+1].Asks()
@@ -90,11 +109,11 @@ func (tr *attempt) up(ctx context.Context) (note string, err error) {
 		case i > newest: // repeatable migrations are applied with the newest
 			after = before
 		case wanted || tr.hasWayBack(i) || tr.hasWayBack(i+1):
-			if err := upTo(ctx, path, tr.set, m.Version); err != nil {
-				return tr.failed("MS601", m, m.File, err, ctx)
+			if _, _, err := b.up(ctx, m.Version, tr.set); err != nil {
+				return tr.failed(ctx, "MS601", m, m.File, err)
 			}
 			if text, err = master(ctx, db); err == nil && wanted {
-				after, err = structure(ctx, db)
+				after, err = schema.Of(ctx, db)
 			}
 			if err != nil {
 				return "", err
@@ -102,6 +121,9 @@ func (tr *attempt) up(ctx context.Context) (note string, err error) {
 		}
 		l.Before, l.After = before, after
 		tr.texts, tr.after, before = append(tr.texts, text), append(tr.after, after), after
+	}
+	if _, err := db.ExecContext(ctx, "PRAGMA foreign_keys = ON"); err != nil {
+		return "", err
 	}
 	for _, p := range lint.Probes(before) {
 		if _, err := all(ctx, db, p.SQL); err != nil {
@@ -113,7 +135,7 @@ func (tr *attempt) up(ctx context.Context) (note string, err error) {
 
 // failed makes a finding of a migration that does not run. What SQLite does not
 // know a program may have registered.
-func (tr *attempt) failed(code string, m migratingsqlite.Migration, file string, err error, ctx context.Context) (note string, _ error) {
+func (tr *attempt) failed(ctx context.Context, code string, m migratingsqlite.Migration, file string, err error) (note string, _ error) {
 	if ctx.Err() != nil {
 		return "", ctx.Err()
 	}
@@ -127,6 +149,9 @@ func (tr *attempt) failed(code string, m migratingsqlite.Migration, file string,
 		if at.Line > 0 {
 			f.Line, f.Column = at.Line, at.Column
 		}
+	}
+	if f.File == "" { // a function
+		f.Line, f.Column, f.Message = 0, 0, fmt.Sprintf("%s: %s", m, f.Message)
 	}
 	if lint.OfProgram(f.Message) {
 		return fmt.Sprintf("%s could not be tried here, and what follows was not: %s, which the program may register", f.File, f.Message), nil
@@ -149,7 +174,7 @@ func reason(err error) string {
 // there is no way back, it begins again with a new database.
 func (tr *attempt) down(ctx context.Context) error {
 	list := tr.set.Migrations()
-	var path string
+	var b *bench
 	var err error
 	at := int64(-1) // the version of the database there
 	for i := len(tr.after) - 1; i >= 0; i-- {
@@ -157,29 +182,29 @@ func (tr *attempt) down(ctx context.Context) error {
 		if !tr.hasWayBack(i) {
 			continue
 		}
-		to, text := int64(0), ""
+		to, text := int64(0), tr.text
 		if i > 0 {
 			to, text = list[i-1].Version, tr.texts[i-1]
 		}
 		if at != m.Version {
-			if path, err = tr.at(ctx, m.Version); err != nil {
+			if b, err = tr.at(ctx, m.Version); err != nil {
 				return err
 			}
 		}
 		at = -1
-		undone, err := downTo(ctx, path, tr.set, to)
+		undone, err := b.downTo(ctx, to, tr.set)
 		switch {
 		case errors.Is(err, migratingsqlite.ErrNoDown): // a function without one
 			continue
 		case err != nil:
-			if _, err := tr.failed("MS605", m, m.DownFile(), err, ctx); err != nil {
+			if _, err := tr.failed(ctx, "MS605", m, m.DownFile(), err); err != nil {
 				return err
 			}
 			l.Undoes = true
 			continue
 		}
 		l.Undoes = undone
-		differences, err := tr.differences(ctx, path, text, i-1)
+		differences, err := tr.differences(ctx, b, text, i-1)
 		if err != nil {
 			return err
 		}
@@ -193,30 +218,36 @@ func (tr *attempt) down(ctx context.Context) error {
 }
 
 // at makes a database that is at a version.
-func (tr *attempt) at(ctx context.Context, version int64) (path string, err error) {
+func (tr *attempt) at(ctx context.Context, version int64) (*bench, error) {
 	tr.n++
-	path = filepath.Join(tr.dir, fmt.Sprintf("down%d.db", tr.n))
-	if version == 0 {
-		return path, nil
+	b := tr.bench.at(filepath.Join(tr.dir, fmt.Sprintf("%d.db", tr.n)))
+	for _, set := range tr.earlier {
+		if _, _, err := b.up(ctx, 0, set); err != nil {
+			return nil, err
+		}
 	}
-	return path, upTo(ctx, path, tr.set, version)
+	if version == 0 {
+		return b, nil
+	}
+	_, _, err := b.up(ctx, version, tr.set)
+	return b, err
 }
 
 // differences compares a database with what there is after the migration at a
-// place, which is -1 for an empty database.
-func (tr *attempt) differences(ctx context.Context, path, text string, place int) (list []string, err error) {
-	have, now, err := look(ctx, path, text)
+// place, which is -1 for what there was before the set.
+func (tr *attempt) differences(ctx context.Context, b *bench, text string, place int) (list []string, err error) {
+	have, now, err := b.inside(ctx, text)
 	if err != nil || now == text {
 		return nil, err
 	}
-	want := &schema.Schema{}
+	want := tr.before
 	if place >= 0 {
 		if want = tr.after[place]; want == nil {
 			other, err := tr.at(ctx, tr.set.Migrations()[place].Version)
 			if err != nil {
 				return nil, err
 			}
-			if want, _, err = look(ctx, other, ""); err != nil {
+			if want, _, err = other.inside(ctx, "?"); err != nil {
 				return nil, err
 			}
 		}
@@ -229,16 +260,16 @@ func (tr *attempt) differences(ctx context.Context, path, text string, place int
 	return list, nil
 }
 
-// look reads what there is in a database, and its structure unless the texts are
+// inside reads what there is in the bench, and its structure unless the texts are
 // those that were expected.
-func look(ctx context.Context, path, expected string) (s *schema.Schema, text string, err error) {
-	db, err := sql.Open("sqlite", fileDSN(path))
+func (b *bench) inside(ctx context.Context, expected string) (s *schema.Schema, text string, err error) {
+	db, err := b.open()
 	if err != nil {
 		return nil, "", err
 	}
 	defer db.Close()
 	if text, err = master(ctx, db); err == nil && (text != expected || text == "") {
-		s, err = structure(ctx, db)
+		s, err = schema.Of(ctx, db)
 	}
 	return s, text, err
 }
@@ -255,18 +286,17 @@ func master(ctx context.Context, db queryer) (string, error) {
 }
 
 // downTo undoes what is above a version.
-func downTo(ctx context.Context, path string, set *migratingsqlite.Set, version int64) (undone bool, err error) {
-	m, err := temporary(path, set)
+func (b *bench) downTo(ctx context.Context, version int64, set *migratingsqlite.Set) (undone bool, err error) {
+	m, err := b.migrator(0, set)
 	if err != nil {
 		return false, err
 	}
 	defer m.Close()
 	p, err := m.PlanDown(ctx, version)
-	if err != nil {
-		return false, err
+	if err == nil {
+		_, err = m.Down(ctx, p)
 	}
-	_, err = m.Down(ctx, p)
-	return err == nil, err
+	return err == nil, b.clean(err)
 }
 
 // leadsElsewhere says what is not as it was, at the first statement of the way
@@ -283,10 +313,10 @@ func leadsElsewhere(m migratingsqlite.Migration, l *lint.Migration, to int64, te
 	if n := len(texts) - shown; n > 0 {
 		texts, more = texts[:shown], fmt.Sprintf("; and %s more", count(n, "difference"))
 	}
-	was := fmt.Sprintf("that of version %d", to)
+	was := fmt.Sprintf("of version %d", to)
 	if to == 0 {
-		was = "empty"
+		was = "before the first migration"
 	}
-	f.Message = fmt.Sprintf("behind it the structure is not %s: %s%s", was, strings.Join(texts, "; "), more)
+	f.Message = fmt.Sprintf("behind it the structure is not that %s: %s%s", was, strings.Join(texts, "; "), more)
 	return f
 }

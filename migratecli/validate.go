@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
 	"github.com/migratingsqlite/migratingsqlite"
@@ -37,7 +36,7 @@ func (t *tool) validate() *cobra.Command {
 	var explain string
 	cmd := &cobra.Command{
 		Use:   "validate [DATABASE]...",
-		Short: "Look for mistakes in the migrations, and try them on an empty database",
+		Short: "Find mistakes in the migrations, and try them on an empty database",
 		Long: `Look for mistakes in the migrations, and try them on an empty database, up and
 down: what fails, what would fail where there are rows, what loses rows, what
 older programs would miss. It needs no database. With one it also says whether
@@ -64,10 +63,6 @@ docs/lint.md has all rules.`,
 				return t.rules(cmd, []lint.Rule{*r})
 			}
 			r, err := t.validated(cmd, args, from, all)
-			var of *databaseError
-			if errors.As(err, &of) {
-				return t.fail(cmd, of.name, of.err)
-			}
 			if err != nil {
 				return err
 			}
@@ -108,7 +103,11 @@ func (t *tool) validated(cmd *cobra.Command, args []string, from int64, all bool
 		}
 	}
 	r := &validation{Findings: []lint.Finding{}, Notes: []string{}}
-	sets, err := t.sets(ctx, dsns)
+	dsn := cmp.Or(t.dsn, ":memory:")
+	if len(dsns) > 0 {
+		dsn = dsns[0]
+	}
+	sets, err := t.sets(ctx, dsn, len(dsns) > 0)
 	if err != nil {
 		if r.Findings = refusedSet(err); r.Findings == nil {
 			return nil, err
@@ -116,10 +115,10 @@ func (t *tool) validated(cmd *cobra.Command, args []string, from int64, all bool
 		r.tally(t)
 		return r, nil
 	}
-	for _, set := range sets {
+	for i, set := range sets {
 		s := &lint.Set{Now: time.Now()}
 		r.Migrations += len(set.Migrations())
-		note, err := tried(ctx, set, s, from)
+		note, err := t.tried(ctx, dsn, sets[:i], set, s, from)
 		if err != nil {
 			return nil, err
 		}
@@ -146,14 +145,13 @@ func (t *tool) validated(cmd *cobra.Command, args []string, from int64, all bool
 	return r, nil
 }
 
-// sets loads the migrations. The first database knows what a set is called.
-func (t *tool) sets(ctx context.Context, dsns []string) ([]*migratingsqlite.Set, error) {
-	dsn := ":memory:" // is not opened
+// sets loads the migrations. A database knows what a set is called.
+func (t *tool) sets(ctx context.Context, dsn string, isDatabase bool) ([]*migratingsqlite.Set, error) {
 	err := error(nil)
 	switch {
 	case t.embedded:
-	case len(dsns) > 0:
-		err = t.findSet(ctx, dsns[0])
+	case isDatabase:
+		err = t.findSet(ctx, dsn)
 	default:
 		err = t.load(cmp.Or(t.set, defaultSet))
 	}
@@ -328,7 +326,7 @@ func (r *validation) text(p *printer, command string) {
 	about := ""
 	places := 0
 	for _, f := range r.Findings {
-		if now := cmp.Or(f.File, f.Database, "the structure"); now != about {
+		if now := cmp.Or(f.File, f.Database, "the set"); now != about {
 			if places++; places > 1 {
 				p.printf("\n")
 			}
@@ -376,7 +374,7 @@ func (r *validation) text(p *printer, command string) {
 // first.
 func (p *printer) indented(s string, indent int) string {
 	if p.width > indent+20 {
-		s = text.WrapSoft(s, p.width-indent)
+		s = strings.Join(wrap(s, p.width-indent), "\n")
 	}
 	return strings.ReplaceAll(s, "\n", "\n"+strings.Repeat(" ", indent))
 }

@@ -229,11 +229,11 @@ func (c *check) write(p *printer) {
 	p.wrapped(checkIndent, nil, c.Text)
 	for _, r := range c.Reasons {
 		p.printf("%*s", checkIndent, "")
-		p.wrapped(checkIndent, bad, r)
+		p.wrapped(checkIndent+2, bad, "- "+printable(r))
 	}
 	for _, n := range c.Notes {
 		p.printf("%*s", checkIndent, "")
-		p.wrapped(checkIndent, open, n)
+		p.wrapped(checkIndent+2, open, "! "+printable(n))
 	}
 }
 

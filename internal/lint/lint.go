@@ -49,9 +49,6 @@ type Migration struct {
 	Up      *Script // nil for a function
 	Down    *Script // nil if there is none
 	Undoes  bool    // there is a way back that is no script
-	// NoTransaction is set where more than the script itself says that it runs outside
-	// of a transaction.
-	NoTransaction bool
 	// Before and After are the structures, nil where they are not known.
 	Before, After *schema.Schema
 	// Rows returns how many rows a table has in the database that the migration is

@@ -3,7 +3,7 @@ package lint_test
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
+	"flag"
 	"fmt"
 	"io/fs"
 	"os"
@@ -14,39 +14,17 @@ import (
 	"time"
 
 	"github.com/migratingsqlite/migratingsqlite"
-	"github.com/migratingsqlite/migratingsqlite/internal/engine"
 	"github.com/migratingsqlite/migratingsqlite/internal/lint"
 	"github.com/migratingsqlite/migratingsqlite/internal/schema"
 	"github.com/migratingsqlite/migratingsqlite/internal/script"
 	_ "modernc.org/sqlite"
 )
 
-var now = time.Date(2026, 2, 3, 12, 0, 0, 0, time.UTC)
+var now = time.Date(2027, 2, 3, 12, 0, 0, 0, time.UTC)
 
-func structure(t *testing.T, db *sql.DB) *schema.Schema {
+func structure(t testing.TB, db *sql.DB) *schema.Schema {
 	t.Helper()
-	answers := make([]engine.Answer, len(schema.Queries))
-	for i, q := range schema.Queries {
-		rows, err := db.Query(q)
-		if err != nil {
-			answers[i].Err = err
-			continue
-		}
-		columns, _ := rows.Columns()
-		for rows.Next() {
-			row, into := make([]driver.Value, len(columns)), make([]any, len(columns))
-			for j := range row {
-				into[j] = (*any)(&row[j])
-			}
-			if err := rows.Scan(into...); err != nil {
-				t.Fatal(err)
-			}
-			answers[i].Rows = append(answers[i].Rows, row)
-		}
-		answers[i].Err = rows.Err()
-		rows.Close()
-	}
-	s, err := schema.Read(answers)
+	s, err := schema.Of(context.Background(), db)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,5 +137,15 @@ func TestRealFolders(t *testing.T) {
 			b.WriteString(brief([]lint.Finding{f}))
 		}
 	}
-	t.Log(b.String())
+	const path = "testdata/folders.txt"
+	if *update {
+		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want, err := os.ReadFile(path); err != nil || b.String() != string(want) {
+		t.Errorf("not what is in %s (%v), which -update writes; look at each line:\n%s", path, err, b.String())
+	}
 }
+
+var update = flag.Bool("update", false, "write testdata")

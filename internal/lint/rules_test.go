@@ -191,6 +191,9 @@ func TestRebuilds(t *testing.T) {
 		then("rows that are left behind", anew(same, "INSERT OR IGNORE INTO new_people SELECT * FROM people"), "@2:1 MS408"),
 		then("by a join", anew(same, "INSERT INTO new_people SELECT p.* FROM people p\nJOIN people b ON b.id = p.boss"), "@3:1 MS408"),
 		then("no row", "DROP TABLE people;\n"+people, "@1:1 MS408"),
+		then("seeds", "DROP TABLE people;\n"+people+"INSERT INTO people (name) VALUES ('x');", "@1:1 MS408"),
+		then("by way of a copy", "CREATE TABLE copy AS SELECT * FROM people;\nDROP TABLE people;\nCREATE TABLE people ("+same+");\nINSERT INTO people SELECT * FROM copy;\nDROP TABLE copy;", ""),
+		{"a key that was not NOT NULL", []string{"0001_a.sql", "CREATE TABLE people (id TEXT PRIMARY KEY)", "0002_x.sql", anew("id TEXT NOT NULL PRIMARY KEY", "INSERT INTO new_people SELECT * FROM people")}, ""},
 		then("the old one goes away first", "ALTER TABLE people RENAME TO old;\nCREATE TABLE people ("+same+");\nINSERT INTO people (id, name) SELECT id, name FROM old;\nDROP TABLE old;", "@3:1 MS404 @3:1 MS404"),
 		{"what is on the table", []string{"0001_a.sql", people + "CREATE INDEX by_name ON people (name); CREATE INDEX by_boss ON people (boss); CREATE INDEX by_age ON people (age); CREATE INDEX lower_name ON people (lower(name));" +
 			"CREATE TRIGGER aged UPDATE ON people BEGIN SELECT 1; END; CREATE TRIGGER born INSERT ON people BEGIN SELECT 1; END;",
@@ -207,6 +210,7 @@ func TestRows(t *testing.T) {
 	rooms := "CREATE TABLE rooms (id INTEGER PRIMARY KEY, name TEXT);\nCREATE TABLE notes (id INTEGER PRIMARY KEY, room INTEGER REFERENCES rooms ON DELETE CASCADE);\nCREATE INDEX notes_room ON notes (room);\n"
 	for _, s := range []scenario{
 		then("a unique index", "\nCREATE UNIQUE INDEX u ON people (name, age);", "@2:1 MS403"),
+		then("on an expression", "CREATE UNIQUE INDEX u ON people (lower(name), age COLLATE nocase);", "@1:1 MS403"),
 		then("on a new column", "ALTER TABLE people ADD email TEXT; CREATE UNIQUE INDEX u ON people (email);", ""),
 		then("with the key", "CREATE UNIQUE INDEX u ON people (name, id);", ""),
 		then("behind a DELETE", "DELETE FROM people WHERE id NOT IN (SELECT min(id) FROM people GROUP BY name); CREATE UNIQUE INDEX u ON people (name);", ""),

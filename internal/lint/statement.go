@@ -75,7 +75,8 @@ func (st *statement) mentions(name string) bool {
 // items cuts tokens at the commas outside of parentheses, from the i-th token to
 // before the end-th.
 func (st *statement) items(i, end int) (list [][]script.Token) {
-	start := i
+	end = min(end, len(st.toks))
+	start := min(i, end)
 	for ; i < end; i++ {
 		switch st.toks[i].Text {
 		case "(":
@@ -85,7 +86,7 @@ func (st *statement) items(i, end int) (list [][]script.Token) {
 			start = i + 1
 		}
 	}
-	return append(list, st.toks[start:min(end, len(st.toks))])
+	return append(list, st.toks[start:end])
 }
 
 // A definition is that of a column in a CREATE TABLE or an ADD COLUMN.
@@ -132,7 +133,7 @@ func (st *statement) columns() (list []definition, constraints [][]script.Token)
 		if st.is(end-1, ";") {
 			end--
 		}
-		items = [][]script.Token{st.toks[i:end]}
+		items = [][]script.Token{st.toks[min(i, end):end]}
 	}
 	for _, item := range items {
 		if len(item) == 0 {

@@ -180,7 +180,12 @@ func (c *check) uniqueIndex(m *migration, st *statement, t *trace, at int) {
 	}
 	var columns []string
 	for _, item := range st.items(open+1, st.closing(open)) {
-		if len(item) > 0 && item[0].IsName() {
+		switch {
+		case len(item) == 0:
+		case len(item) > 1 && !isAny(item[1], "COLLATE", "ASC", "DESC"): // an expression
+			last := item[len(item)-1]
+			columns = append(columns, st.Text[item[0].Offset:last.Offset+len(last.Text)])
+		default:
 			columns = append(columns, item[0].Name())
 		}
 	}
@@ -245,7 +250,7 @@ func scratch(m *migration, st *statement) bool {
 // hidden looks for the words once in a script, for those who use them do so in
 // every line. Where a statement may run twice they have a reason.
 func (c *check) hidden(m *migration) {
-	if m.repeatable() || m.NoTransaction || m.says("no-transaction") {
+	if m.repeatable() || m.says("no-transaction") {
 		return
 	}
 	var first *statement
@@ -490,7 +495,7 @@ func (c *check) nulls(st *statement) {
 			continue
 		}
 		sign := i - 1
-		double := strings.ContainsAny(st.toks[i-2].Text[:1], "=<>!") && st.toks[i-2].Offset+1 == st.toks[sign].Offset
+		double := i > 1 && strings.ContainsAny(st.toks[i-2].Text[:1], "=<>!") && st.toks[i-2].Offset+1 == st.toks[sign].Offset
 		if double {
 			sign--
 		} else if st.toks[sign].Text == "=" && sign > 1 && (st.is(sign-2, "SET") || st.is(sign-2, ",")) {

@@ -33,7 +33,7 @@ func (c *check) breaking(m *migration, t *trace) {
 		}
 	}
 	for _, is := range t.all {
-		if is.origin == "" || t.now[script.Fold(is.origin)] != nil && t.now[script.Fold(is.origin)] != is {
+		if is.create != nil || t.now[script.Fold(is.origin)] != nil && t.now[script.Fold(is.origin)] != is {
 			continue // made by the script, or made anew
 		}
 		switch {
@@ -53,7 +53,7 @@ func (c *check) breaking(m *migration, t *trace) {
 // wasThere reports whether a table that is altered is from before the script.
 func (t *trace) wasThere(name string) bool {
 	return !slices.ContainsFunc(t.all, func(is *table) bool {
-		return is.origin == "" && (script.Fold(is.create.effect.Name) == script.Fold(name) || script.Fold(is.name) == script.Fold(name))
+		return is.create != nil && (script.Fold(is.create.effect.Name) == script.Fold(name) || script.Fold(is.name) == script.Fold(name))
 	})
 }
 
@@ -63,7 +63,7 @@ func (c *check) emptied(m *migration, t *trace) {
 		if is.create != nil && is.create.effect.AsSelect && !is.create.effect.Temp && is.drop == nil {
 			c.report("MS411", is.create, 0, "%s is created by a SELECT: it has no keys, constraints or defaults", is.name)
 		}
-		if is.origin == "" || is.drop != nil {
+		if is.create != nil || is.drop != nil {
 			continue
 		}
 		for _, st := range is.changes {
@@ -125,6 +125,9 @@ func (c *check) rebuild(m *migration, t *trace, r rebuild) {
 func (c *check) copied(r rebuild, before, after *schema.Table) {
 	var from []*statement // that the rows come by
 	for _, st := range r.new.inserts {
+		if !st.has("SELECT") {
+			continue
+		}
 		if st.mentions(r.old.origin) || len(r.old.renames) > 0 && st.mentions(r.old.renames[len(r.old.renames)-1].effect.NewName) {
 			from = append(from, st)
 		}
@@ -222,7 +225,7 @@ func (c *check) column(st *statement, cp *copying, r rebuild, before, after *sch
 		return
 	}
 	to, from := after.Column(name), before.Column(source)
-	if to == nil || from == nil || !to.NotNull || from.NotNull || before.RowidColumn == from.Name {
+	if to == nil || from == nil || !to.NotNull || from.NotNull || from.Key > 0 {
 		return
 	}
 	for j, t := range cp.rest { // WHERE x IS NOT NULL

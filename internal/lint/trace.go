@@ -98,7 +98,7 @@ func (t *trace) there(name string) bool {
 // old reports whether the table with that name is from before, with rows in it.
 func (t *trace) old(name string) bool {
 	is, known := t.now[script.Fold(name)]
-	return !known || is != nil && is.origin != ""
+	return !known || is != nil && is.create == nil
 }
 
 // A rebuild is a table that a script makes anew under its old name.
@@ -110,10 +110,10 @@ type rebuild struct {
 // rebuilds returns those of the script.
 func (t *trace) rebuilds() (list []rebuild) {
 	for _, is := range t.all {
-		if is.origin == "" || is.drop == nil {
+		if is.create != nil || is.drop == nil {
 			continue
 		}
-		if now := t.now[script.Fold(is.origin)]; now != nil && now.origin == "" && now.create.Kind == script.CreateTable && !now.create.effect.Temp {
+		if now := t.now[script.Fold(is.origin)]; now != nil && now.create != nil && now.create.Kind == script.CreateTable && !now.create.effect.Temp {
 			list = append(list, rebuild{is, now, is.origin})
 		}
 	}

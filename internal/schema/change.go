@@ -34,12 +34,16 @@ func (n Name) String() string {
 	return quoteName(n.Table) + "." + quoteName(n.Column)
 }
 
+func (n Name) same(o Name) bool { return sameName(n.Table, o.Table) && sameName(n.Column, o.Column) }
+
 // A Rename gives a table or column of the old structure its name in the new one.
 // The table of a column goes by either.
 type Rename struct {
 	From Name
 	To   string // without the table
 }
+
+func (r Rename) String() string { return r.From.String() + "=" + quoteName(r.To) }
 
 // Using says from what the rows that are there get the values of a column.
 type Using struct {
@@ -177,8 +181,10 @@ func Change(ctx context.Context, have, want *Schema, d Decisions) (Script, error
 		c.elsewhere[fold(name)] = true
 	}
 	c.have = c.known(have)
-	if err := c.rename(ctx); err != nil {
-		return nil, err
+	if len(d.Renames) > 0 {
+		if err := c.rename(ctx); err != nil {
+			return nil, err
+		}
 	}
 	if err := c.check(); err != nil {
 		return nil, err
@@ -210,8 +216,8 @@ type changer struct {
 	Decisions
 	from      *Schema
 	renames   []renaming
-	moved     []Name   // out of the way of renames, and dropped
-	away      []Name   // where columns were moved to
+	displaced []Name   // what had the name that something else gets, and is to be dropped
+	away      []Name   // where such columns are meanwhile
 	moves     []Rename // of columns, that only a rebuild does
 	have      *Schema  // from, after the renames
 	want      *Schema
@@ -224,45 +230,10 @@ type changer struct {
 	rebuild map[string]bool
 }
 
-// renaming is a step, with what it does to a column.
-type renaming struct {
-	Step
-	column Name // table by its new name
-	to     string
-}
-
 // step is a Step, with the table that it alters.
 type step struct {
 	Step
 	altered string
-}
-
-// rename finds out what the renames make of the old structure.
-func (c *changer) rename(ctx context.Context) error {
-	if len(c.Renames) == 0 {
-		return nil
-	}
-	if err := c.orderRenames(); err != nil {
-		return err
-	}
-	for {
-		failed, err := c.tryRenames(ctx)
-		switch {
-		case err == nil || ctx.Err() != nil:
-			return err
-		case !c.clear:
-			c.clear = true // a view or a trigger has no way to follow, or was broken before
-		case failed >= 0 && c.renames[failed].column.Column != "":
-			// SQLite cannot do it everywhere; then the column moves with the rows.
-			st := c.renames[failed]
-			c.moves = append(c.moves, Rename{st.column, st.to})
-			c.rebuild[fold(st.column.Table)] = true
-			c.renames = slices.Delete(c.renames, failed, failed+1)
-			c.clear = false
-		default:
-			return err
-		}
-	}
 }
 
 // known is a structure without the tables that are made elsewhere. Of views and
@@ -272,202 +243,6 @@ func (c *changer) known(s *Schema) *Schema {
 	s = s.Without(c.Elsewhere...)
 	s.views, s.triggers = views, triggers
 	return s
-}
-
-// tryRenames reports which one fails, -1 for none of them.
-func (c *changer) tryRenames(ctx context.Context) (failed int, err error) {
-	failed = -1
-	err = onScratch(ctx, func(db scratch) (err error) {
-		if err := db.make(ctx, c.from); err != nil {
-			return err
-		}
-		if c.clear {
-			for _, st := range slices.Concat(c.dropTriggers(all), c.dropViews(all)) {
-				if err := db.exec(ctx, st.SQL); err != nil {
-					return err
-				}
-			}
-		}
-		for i, st := range c.renames {
-			if err := db.exec(ctx, st.SQL); err != nil {
-				failed = i
-				return fmt.Errorf("%s: %w", st.SQL, err)
-			}
-		}
-		have, err := Of(ctx, db.db)
-		if err == nil {
-			c.have = c.known(have)
-		}
-		return err
-	})
-	return failed, err
-}
-
-// movedFrom returns the name that a column has in the old table, if it gets its
-// present one only when the rows are taken over.
-func (c *changer) movedFrom(table, column string) string {
-	for _, m := range c.moves {
-		if sameName(m.From.Table, table) && sameName(m.To, column) {
-			return m.From.Column
-		}
-	}
-	return column
-}
-
-// movedTo is the opposite.
-func (c *changer) movedTo(table, column string) string {
-	for _, m := range c.moves {
-		if sameName(m.From.Table, table) && sameName(m.From.Column, column) {
-			return m.To
-		}
-	}
-	return column
-}
-
-func all(string) bool { return true }
-
-// orderRenames checks the renames and writes their statements: tables first, and
-// each when its new name is free.
-func (c *changer) orderRenames() error {
-	var errs []error
-	tables, columns := map[string]string{}, map[string]map[string]string{} // old name → new, folded; columns by tables' old names
-	to := map[string]string{}                                              // a table's new name → old
-	for _, r := range c.Renames {
-		if r.From.Column != "" {
-			continue
-		}
-		old, now := fold(r.From.Table), fold(r.To)
-		switch {
-		case c.from.views[old] != nil:
-			errs = append(errs, fmt.Errorf("--rename %s=%s: %s is a view; it holds no rows, and is made anew without being told", r.From, quoteName(r.To), r.From))
-		case c.from.tables[old] == nil:
-			errs = append(errs, missing("--rename "+r.From.String()+"="+quoteName(r.To), "the old schema", "table", r.From.Table, c.from.tableNames()))
-		case c.want.tables[now] == nil:
-			errs = append(errs, missing("--rename "+r.From.String()+"="+quoteName(r.To), "the wanted schema", "table", r.To, c.want.tableNames()))
-		case tables[old] != "" || to[now] != "":
-			errs = append(errs, fmt.Errorf("--rename %s=%s: one of the two is renamed already", r.From, quoteName(r.To)))
-		default:
-			tables[old], to[now] = r.To, old
-		}
-	}
-	for _, old := range names(tables, nil) {
-		now := tables[old]
-		if t := c.from.tables[fold(now)]; t != nil && tables[fold(now)] == "" {
-			if !c.Lossy && !c.toDrop(now, "") {
-				errs = append(errs, fmt.Errorf("--rename %s=%s: the old schema has a table %[2]s, too; rename that, or let its rows go with --drop %[2]s", quoteName(old), quoteName(now)))
-			}
-			c.renames = append(c.renames, renaming{Step: c.dropTable(t)})
-			c.moved = append(c.moved, Name{Table: now})
-		}
-	}
-	for _, r := range c.Renames {
-		if r.From.Column == "" {
-			continue
-		}
-		what := fmt.Sprintf("--rename %s=%s", r.From, quoteName(r.To))
-		old := fold(r.From.Table)
-		if c.from.tables[old] == nil && to[old] != "" {
-			old = to[old]
-		}
-		t := c.from.tables[old]
-		if t == nil {
-			errs = append(errs, missing(what, "the old schema", "table", r.From.Table, c.from.tableNames()))
-			continue
-		}
-		now := old
-		if tables[old] != "" {
-			now = fold(tables[old])
-		}
-		w := c.want.tables[now]
-		from, target := fold(r.From.Column), fold(r.To)
-		switch {
-		case w == nil:
-			errs = append(errs, missing(what, "the wanted schema", "table", now, c.want.tableNames()))
-		case t.module != "":
-			errs = append(errs, fmt.Errorf("%s: a column of a virtual table cannot be renamed", what))
-		case t.byName[from] == nil:
-			errs = append(errs, missing(what, "table "+quoteName(t.name), "column", r.From.Column, t.readable()))
-		case w.byName[target] == nil:
-			errs = append(errs, missing(what, "the wanted table "+quoteName(w.name), "column", r.To, w.readable()))
-		default:
-			if columns[old] == nil {
-				columns[old] = map[string]string{}
-			}
-			columns[old][from] = r.To
-		}
-	}
-	for _, old := range names(columns, nil) {
-		renamed := columns[old]
-		t := c.from.tables[old]
-		targets := map[string]int{}
-		for _, n := range renamed {
-			targets[fold(n)]++
-		}
-		for _, from := range names(renamed, nil) {
-			n := renamed[from]
-			what := fmt.Sprintf("--rename %s=%s", Name{t.name, from}, quoteName(n))
-			switch {
-			case targets[fold(n)] > 1:
-				errs = append(errs, fmt.Errorf("%s: two columns cannot become one", what))
-			case t.byName[fold(n)] == nil || renamed[fold(n)] != "":
-			case !c.Lossy && !c.toDrop(t.name, n):
-				errs = append(errs, fmt.Errorf("%s: the old table has a column %s, too; rename that, or let its values go with --drop %s", what, quoteName(n), Name{t.name, n}))
-			default:
-				c.moved = append(c.moved, Name{t.name, n})
-			}
-		}
-	}
-	if len(errs) > 0 {
-		slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-		return errors.Join(errs...)
-	}
-	err := inTurn(tables, func(old, now string) {
-		c.renames = append(c.renames, renaming{Step: Step{SQL: "ALTER TABLE " + quoteName(c.from.tables[old].name) + " RENAME TO " + quoteName(now) + ";"}})
-	})
-	for _, old := range names(columns, nil) {
-		t := c.from.tables[old]
-		table := t.name
-		if tables[old] != "" {
-			table = tables[old]
-		}
-		rename := func(from, n string) {
-			st := Step{SQL: "ALTER TABLE " + quoteName(table) + " RENAME COLUMN " + quoteName(from) + " TO " + quoteName(n) + ";"}
-			c.renames = append(c.renames, renaming{st, Name{table, from}, n})
-		}
-		for _, m := range c.moved {
-			if m.Column != "" && sameName(m.Table, t.name) {
-				// Somewhere to be dropped from.
-				away := "old_" + m.Column
-				for t.byName[fold(away)] != nil {
-					away += "_"
-				}
-				rename(m.Column, away)
-				c.away = append(c.away, Name{table, away})
-			}
-		}
-		err = errors.Join(err, inTurn(columns[old], func(from, n string) { rename(t.byName[from].name, n) }))
-	}
-	return err
-}
-
-// inTurn calls f for each pair of an old and a new name, when the new one is
-// free.
-func inTurn(renames map[string]string, f func(old, now string)) error {
-	left := names(renames, nil)
-	for len(left) > 0 {
-		n := len(left)
-		left = slices.DeleteFunc(left, func(old string) bool {
-			if now := fold(renames[old]); now != old && slices.Contains(left, now) {
-				return false
-			}
-			f(old, renames[old])
-			return true
-		})
-		if len(left) == n {
-			return fmt.Errorf("--rename: %s take each other's names; do it in two migrations, with another name in between", strings.Join(left, ", "))
-		}
-	}
-	return nil
 }
 
 func missing(what, where, kind, name string, there []string) error {
@@ -489,7 +264,7 @@ func (s *Schema) tableNames() (list []string) {
 func (c *changer) check() error {
 	var errs []error
 	for _, n := range c.Drops {
-		if slices.ContainsFunc(c.moved, func(m Name) bool { return sameName(m.Table, n.Table) && sameName(m.Column, n.Column) }) {
+		if slices.ContainsFunc(c.displaced, n.same) {
 			continue
 		}
 		what := "--drop " + n.String()
@@ -533,7 +308,7 @@ func (c *changer) using(table, column string) (expr string, ok bool) {
 }
 
 func (c *changer) toDrop(table, column string) bool {
-	return slices.ContainsFunc(slices.Concat(c.Drops, c.away), func(n Name) bool { return sameName(n.Table, table) && sameName(n.Column, column) })
+	return slices.ContainsFunc(slices.Concat(c.Drops, c.away), Name{table, column}.same)
 }
 
 // alike asks about what goes while something like it comes.

@@ -50,13 +50,12 @@ type worldColumn struct {
 
 // A worldObject is an index, a view or a trigger.
 type worldObject struct {
-	kind    string
-	id      int
-	name    string
-	table   int      // or view, of an index or trigger
-	about   []int    // tables, columns and views
-	columns []string // of a view
-	text    func(name func(int) string) string
+	kind  string
+	id    int
+	name  string
+	table int   // or view, of an index or trigger
+	about []int // tables, columns and views
+	text  func(name func(int) string) string
 }
 
 // What the primary key of a table can be.
@@ -689,9 +688,16 @@ func distinctRows(t *testing.T, db *sql.DB, q string) (list []string) {
 	return list
 }
 
-// changeBetween makes two worlds, changes a database with rows from one to the
-// other, and back. It reports whether SQLite takes the worlds.
-func changeBetween(t *testing.T, r *rand.Rand) bool {
+// A drawn is a change between two worlds.
+type drawn struct {
+	have, want *world
+	from, to   string // statements that make them
+	rows       string // of the first
+	decisions  Decisions
+}
+
+// draw makes two worlds. It reports whether SQLite takes them.
+func draw(t *testing.T, r *rand.Rand) (d drawn, ok bool) {
 	m := worldMaker{r, &world{}}
 	for range 1 + r.IntN(4) {
 		m.newTable()
@@ -703,27 +709,39 @@ func changeBetween(t *testing.T, r *rand.Rand) bool {
 		m.newOther()
 	}
 	m.prune()
-	have := m.world
-	m.world = have.clone()
+	d.have = m.world
+	m.world = d.have.clone()
 	for range r.IntN(7) {
 		m.change()
 		m.prune()
 	}
-	want := m.world
+	d.want = m.world
+	d.from, d.to = d.have.script(r), d.want.script(r)
+	d.rows = d.have.rows(r)
+	for _, script := range []string{d.from, d.to} {
+		db := open(t, "")
+		defer db.Close()
+		if _, err := db.Exec(script); err != nil {
+			return d, false
+		}
+	}
+	d.decisions, ok = decisions(d.have, d.want)
+	return d, ok
+}
 
-	from, to := have.script(r), want.script(r)
-	db := open(t, "")
+// changeBetween changes a database with rows from one world to another, and back.
+// It reports whether SQLite takes the worlds.
+func changeBetween(t *testing.T, r *rand.Rand) bool {
+	drawn, ok := draw(t, r)
+	if !ok {
+		return false
+	}
+	have, want, from, to, d := drawn.have, drawn.want, drawn.from, drawn.to, drawn.decisions
+	db, other := open(t, from), open(t, to)
 	defer db.Close()
-	exec := func(script string) error { _, err := db.Exec(script); return err }
-	if exec(from) != nil {
-		return false
-	}
-	other := open(t, "")
 	defer other.Close()
-	if _, err := other.Exec(to); err != nil {
-		return false
-	}
-	rows := have.rows(r)
+	exec := func(script string) error { _, err := db.Exec(script); return err }
+	rows := drawn.rows
 	must := func(what string, err error) {
 		t.Helper()
 		if err != nil {
@@ -738,10 +756,6 @@ func changeBetween(t *testing.T, r *rand.Rand) bool {
 		if again := read(t, open(t, Dump(s))); !again.Equal(s) || Dump(again) != Dump(s) {
 			must("dump", fmt.Errorf("%q\n%s", texts(Diff(again, s)), Dump(s)))
 		}
-	}
-	d, ok := decisions(have, want)
-	if !ok {
-		return false
 	}
 	if v := violations(t, db); len(v) > 0 {
 		must("rows", fmt.Errorf("violations: %q", v))
@@ -815,6 +829,9 @@ func changeBetween(t *testing.T, r *rand.Rand) bool {
 	if apply("back", back) {
 		if now := read(t, db); !now.Equal(before) {
 			must("back", fmt.Errorf("%q\n%s", texts(Diff(now, before)), back))
+		}
+		if v := violations(t, db); len(v) > 0 && !strings.Contains(back.String(), "not known any more") {
+			must("back", fmt.Errorf("violations: %q\n%s", v, back))
 		}
 	}
 	return true

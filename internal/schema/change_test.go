@@ -81,6 +81,11 @@ ALTER TABLE users ADD COLUMN age INTEGER DEFAULT -1 CHECK (age > -2);
 `,
 			after: map[string]string{"SELECT * FROM users": "1  <nil>  -1"},
 		},
+		"a column is added between others": {
+			have:   "CREATE TABLE t (a, z)",
+			want:   "CREATE TABLE t (a, b, z)",
+			script: "-- Behind the other columns of t, where ALTER TABLE puts it.\nALTER TABLE t ADD COLUMN b;\n",
+		},
 		"columns that ALTER TABLE cannot add to rows": {
 			have: "CREATE TABLE t (id INTEGER PRIMARY KEY)",
 			want: "CREATE TABLE t (id INTEGER PRIMARY KEY, at TEXT DEFAULT CURRENT_TIMESTAMP, e DEFAULT (1 + 1), s AS (id) STORED, u UNIQUE, r REFERENCES t DEFAULT 1)",
@@ -229,6 +234,12 @@ CREATE TRIGGER a AFTER INSERT ON posts BEGIN UPDATE users SET age = age; END;
 			renames: []string{"a=b", "t.m=n"}, drops: []string{"b", "t.n"},
 			rows:  "INSERT INTO a VALUES ('a'); INSERT INTO b VALUES ('b'); INSERT INTO t VALUES ('m', 'n')",
 			after: map[string]string{"SELECT x FROM b": "a", "SELECT n FROM t": "m"},
+		},
+		"decisions by the old name of a table": {
+			have: "CREATE TABLE users (id INTEGER PRIMARY KEY, a TEXT, b TEXT)", want: "CREATE TABLE people (id INTEGER PRIMARY KEY, b TEXT, c TEXT, d TEXT)",
+			renames: []string{"users=people", "users.a=b"}, drops: []string{"users.b"}, using: []string{"users.d=id + 1"},
+			rows:  "INSERT INTO users VALUES (1, 'a', 'b')",
+			after: map[string]string{"SELECT id, b, c, d FROM people": "1 a <nil> 2"},
 		},
 		"columns that are no renames": {
 			have: "CREATE TABLE t (a TEXT, b TEXT)", want: "CREATE TABLE t (a TEXT, c TEXT)",
@@ -443,6 +454,7 @@ func TestDecisionsThatMakeNoSense(t *testing.T) {
 		"of a view":                        {scenario{renames: []string{"v=w"}}, "--rename v=w: v is a view; it holds no rows, and is made anew without being told"},
 		"of a column of a virtual table":   {scenario{renames: []string{"f.a=b"}}, "--rename f.a=b: a column of a virtual table cannot be renamed"},
 		"twice":                            {scenario{renames: []string{"users=people", "c=people"}}, "--rename c=people: one of the two is renamed already"},
+		"two columns to one":               {scenario{renames: []string{"users=people", "users.name=email", "users.id=email"}}, "--rename users.id=email: one of the two is renamed already"},
 		"a drop of what stays":             {scenario{renames: []string{"users=people"}, drops: []string{"c"}}, "--drop c: the wanted schema still has it"},
 		"a drop of a column that stays":    {scenario{renames: []string{"users=people"}, drops: []string{"c.x"}}, "--drop c.x: the wanted schema still has it"},
 		"a drop of what is not there":      {scenario{renames: []string{"users=people"}, drops: []string{"people.nam"}}, "--drop people.nam: table people has no column nam; did you mean name?"},
@@ -568,5 +580,28 @@ break', NULLIF(1, 2) || ''), ('é', 2.0);
 	}
 	if _, none, err := DumpRows(t.Context(), open(t, "CREATE TABLE a (x)"), schemaOf(t, "CREATE TABLE a (x)")); err != nil || none != nil {
 		t.Error(none, err)
+	}
+}
+
+func TestDumpIsTidy(t *testing.T) {
+	for script, want := range map[string]string{
+		"CREATE TABLE t (\n  a TEXT, -- first\n  b INT -- last, (\n);\nALTER TABLE t ADD COLUMN c DEFAULT 'x,\ny';\nALTER TABLE t ADD d CHECK (d IN (1, 2))": "CREATE TABLE t (\n  a TEXT, -- first\n  b INT, -- last, (\n  c DEFAULT 'x,\ny',\n  d CHECK (d IN (1, 2))\n);\n",
+		"CREATE TABLE t (a, b); ALTER TABLE t ADD c": "CREATE TABLE t (a, b, c);\n",
+		"CREATE TABLE t\n(a INT\n)STRICT":            "CREATE TABLE t\n(a INT\n)STRICT;\n",
+		"CREATE TABLE t (a\n, b\n, c\n)":             "CREATE TABLE t (a\n, b\n, c\n);\n",
+		"CREATE TABLE t (a); CREATE INDEX i ON t (a); CREATE VIEW v AS SELECT t.a FROM t; ALTER TABLE t RENAME TO u": "CREATE TABLE u (a);\n\nCREATE INDEX i ON u (a);\n\nCREATE VIEW v AS SELECT u.a FROM u;\n",
+		"CREATE TABLE t (\"a\"); ALTER TABLE t RENAME TO u":                                                          "CREATE TABLE \"u\" (\"a\");\n",
+		"CREATE TABLE t (a); ALTER TABLE t RENAME TO \"left\"":                                                       "CREATE TABLE \"left\" (a);\n",
+		"CREATE TABLE t (a); CREATE VIEW v AS SELECT \"t\" FROM t":                                                   "CREATE TABLE t (a);\n\nCREATE VIEW v AS SELECT \"t\" FROM t;\n",
+		"CREATE TABLE t (a\n, b); ALTER TABLE t ADD c; ALTER TABLE t ADD d":                                          "CREATE TABLE t (a,\n\tb,\n\tc,\n\td\n);\n",
+	} {
+		s := schemaOf(t, script)
+		got := Dump(s)
+		if got != want {
+			t.Errorf("%s: got\n%q", script, got)
+		}
+		if again := schemaOf(t, got); !again.Equal(s) || Dump(again) != got {
+			t.Errorf("%s: another schema", got)
+		}
 	}
 }

@@ -28,7 +28,7 @@ func dumpAround(s *Schema, rows string) string {
 			b.WriteByte('\n')
 		}
 		kind = o.kind
-		b.WriteString(ended(o.sql))
+		b.WriteString(s.unquoted(tidy(ended(o.sql))))
 		b.WriteByte('\n')
 	}
 	return b.String() + rows
@@ -137,4 +137,74 @@ func ended(sql string) string {
 		return ""
 	}
 	return sql[:toks[len(toks)-1].end()] + ";"
+}
+
+// tidy writes what ALTER TABLE has put behind the last line of a table's columns
+// on lines of their own.
+func tidy(sql string) string {
+	toks := lex(sql)
+	open := slices.IndexFunc(toks, func(t token) bool { return t.is("(") })
+	if open < 0 || !toks[0].is("create") || !toks[1].is("table") {
+		return sql
+	}
+	end := closing(toks, open)
+	if end < 0 || strings.Contains(sql[toks[end-1].end():toks[end].pos], "\n") {
+		return sql // as somebody has written it
+	}
+	var b strings.Builder
+	from, depth, added := 0, 0, false
+	for i, t := range toks[:end] {
+		switch {
+		case t.is("("):
+			depth++
+		case t.is(")"):
+			depth--
+		case t.is(",") && depth == 1:
+			last := toks[i-1].end()
+			gap := sql[last:t.pos]
+			if added = added || strings.Contains(gap, "\n"); added {
+				if strings.TrimSpace(sql[t.end():toks[i+1].pos]) != "" {
+					return sql // no place for the comment
+				}
+				b.WriteString(sql[from:last] + "," + strings.TrimRight(gap, " \t\r\n") + "\n" + indent(sql[toks[open].end():toks[open+1].pos]))
+				from = toks[i+1].pos
+			}
+		}
+	}
+	if !added {
+		return sql
+	}
+	return b.String() + sql[from:toks[end-1].end()] + "\n" + sql[toks[end].pos:]
+}
+
+// indent is what the first line of columns begins with.
+func indent(gap string) string {
+	if i := strings.LastIndexByte(gap, '\n'); i >= 0 && strings.TrimSpace(gap[i:]) == "" {
+		return gap[i+1:]
+	}
+	return "\t"
+}
+
+// unquoted takes off the quotes that ALTER TABLE puts around the names of tables,
+// if nothing else has quotes that it does not need.
+func (s *Schema) unquoted(sql string) string {
+	toks := lex(sql)
+	var b strings.Builder
+	from := 0
+	for i, t := range toks {
+		if t.kind != quoted {
+			continue
+		}
+		name := t.name()
+		if quoteName(name) != name || keywords[fold(name)] >= firm {
+			continue
+		}
+		named := mustBeName(toks, i) || i > 0 && (toks[i-1].is("table") || toks[i-1].is("references") || toks[i-1].is("on"))
+		if t.text[0] != '"' || !named || s.tables[fold(name)] == nil && s.views[fold(name)] == nil {
+			return sql
+		}
+		b.WriteString(sql[from:t.pos] + name)
+		from = t.end()
+	}
+	return b.String() + sql[from:]
 }

@@ -107,8 +107,16 @@ func (e expr) constant() bool {
 // altered writes the ALTER TABLEs.
 func (c *changer) altered(h, w *table, ch change) (list []Step) {
 	table := "ALTER TABLE " + quoteName(h.name) + " "
-	for _, t := range ch.adds {
-		list = append(list, Step{SQL: table + "ADD COLUMN " + w.sql[t.toks[0].pos:t.toks[len(t.toks)-1].end()] + ";"})
+	behind := true // where ALTER TABLE puts what it adds
+	for i, t := range ch.adds {
+		behind = behind && sameName(w.columns[len(w.columns)-len(ch.adds)+i].name, t.name)
+	}
+	for i, t := range ch.adds {
+		st := Step{SQL: table + "ADD COLUMN " + w.sql[t.toks[0].pos:t.toks[len(t.toks)-1].end()] + ";"}
+		if i == 0 && !behind {
+			st.Notes = []string{"Behind the other columns of " + quoteName(h.name) + ", where ALTER TABLE puts it."}
+		}
+		list = append(list, st)
 	}
 	for _, d := range ch.drops {
 		st := Step{SQL: table + "DROP COLUMN " + quoteName(d.name) + ";"}
@@ -238,6 +246,8 @@ func (c *changer) value(h, w *table, name, rowid string) (value, note string) {
 	switch {
 	case to == nil: // of a virtual table
 		return from, ""
+	case c.Lossy && from != "" && !to.notNull && to.pk == 0 && c.orphans(h, w, name):
+		return "NULL", "What " + column.String() + " pointed to is lost: it becomes NULL."
 	case from != "" && (!to.notNull || of != nil && (of.notNull || of == h.rowidColumn()) || to.conflict == "REPLACE" || to.pk > 0 && (of == nil || of.pk > 0)):
 		return from, ""
 	case from != "" && to.hasDef:
@@ -258,6 +268,23 @@ func (c *changer) value(h, w *table, name, rowid string) (value, note string) {
 		c.questions = append(c.questions, fmt.Sprintf(`column %s is new and needs a value in the rows that are there: give it a DEFAULT, or say what they get with --using "%[1]s=…"`, column))
 	}
 	return "", ""
+}
+
+// orphans reports whether a column gets a foreign key to a table that has no rows
+// yet.
+func (c *changer) orphans(h, w *table, name string) bool {
+	for key := range w.foreign {
+		parent, pairs, _ := strings.Cut(key, "\x00\x00")
+		if h.foreign[key] != nil || c.have.tables[parent] != nil || sameName(parent, w.name) {
+			continue
+		}
+		for pair := range strings.SplitSeq(pairs, "\x00\x00") {
+			if from, _, _ := strings.Cut(pair, "\x00"); from == fold(name) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // madeUp returns a value for a column of which nothing is known.
@@ -309,7 +336,7 @@ func risks(h, w *table) (list []string) {
 	}
 	if w.strict {
 		for _, c := range w.columns {
-			if of := h.byName[fold(c.name)]; of != nil && c.typ != "ANY" && (!h.strict || of.typ != c.typ) && !c.virtual {
+			if of := h.byName[fold(c.name)]; of != nil && c.typ != "ANY" && c != w.rowidColumn() && (!h.strict || of.typ != c.typ) && !c.virtual {
 				list = append(list, "the type of "+quoteName(c.name))
 			}
 		}

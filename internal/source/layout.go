@@ -137,6 +137,21 @@ func Find(fsys fs.FS, layout *Layout) (string, error) {
 	return "", ErrNone
 }
 
+// Holds reports whether a folder that Find has found holds migrations, and not
+// just other files that end in .sql.
+func Holds(fsys fs.FS, dir string, layout *Layout) bool {
+	entries, err := fs.ReadDir(fsys, dir)
+	if err != nil {
+		return false
+	}
+	r := &reader{fsys: fsys, dir: dir, entries: entries}
+	if holds, _ := r.holds(layout); holds {
+		return true
+	}
+	marked, _ := Marked(fsys, dir)
+	return marked != nil
+}
+
 // common returns the folder that all of them are in.
 func common(dirs []string) string {
 	parent := dirs[0]

@@ -32,6 +32,10 @@ type New struct {
 	// is asked for by Down, too.
 	WantDown bool
 	Above    int64 // the version is above this one, too: that of a function
+	// Replaces is the path, in the folder, of the script whose number the migration
+	// gets, and in whose manner it is written; it is to be removed afterwards. "" for
+	// the next number.
+	Replaces string
 	Now      time.Time
 }
 
@@ -149,6 +153,16 @@ func newDraft(dir string, layout *Layout, n New) (*draft, error) {
 		}
 	}
 	d.Above, d.code = max(d.Above, code), code > 0 && (d.last == nil || code > d.last.Version)
+	if n.Replaces != "" {
+		at := slices.IndexFunc(found.Migrations, func(m Migration) bool { return m.Up == n.Replaces })
+		switch cure := cures[d.layout.Name]; {
+		case at < 0:
+			return nil, fmt.Errorf("%s: there is no such migration", n.Replaces)
+		case !replaceable[d.layout.Name]:
+			return nil, fmt.Errorf("%s: its number cannot be given to another script in a folder of %s%s", n.Replaces, d.layout.Name, cure)
+		}
+		d.last, d.code = &found.Migrations[at], false
+	}
 	if err := writers[d.layout.Name](d); err != nil {
 		return nil, err
 	}
@@ -193,6 +207,17 @@ func (d *draft) ascii() error {
 	return nil
 }
 
+// replaceable are the layouts in which a number is all that counts.
+var replaceable = map[string]bool{
+	"native": true, "goose": true, "dbmate": true, "sql-migrate": true, "golang-migrate": true, "sqlx": true, "bun": true, "d1": true, "refinery": true,
+}
+
+// cures are what the tools of other layouts have instead.
+var cures = map[string]string{
+	"atlas":  "; make a checkpoint with atlas migrate checkpoint, which is understood here, too",
+	"flyway": "; write a baseline, B7__name.sql for what comes up to V7, which is understood here, too",
+}
+
 // number returns the next number behind a prefix in the name of the newest file
 // or folder, and what stands between that number and the name.
 func (d *draft) number(base, prefix string) (digits, separator string, err error) {
@@ -209,6 +234,10 @@ func (d *draft) number(base, prefix string) (digits, separator string, err error
 		if d.last.Version == n+1 {
 			offset = 1
 		}
+	}
+	if d.Replaces != "" {
+		d.Version = d.last.Version
+		return d.digits, separator, nil
 	}
 	switch {
 	case d.digits == toTheSecond:
@@ -455,7 +484,7 @@ func writeD1(d *draft) error {
 // writeKnex writes SQL only where there is some: Knex itself has none.
 func writeKnex(d *draft) error {
 	if d.last == nil || d.code {
-		return errors.New("Knex's migrations are JavaScript, which is not written here; use knex migrate:make, or begin a folder of another layout")
+		return errors.New("the migrations of Knex are JavaScript, which is not written here; use knex migrate:make, or begin a folder of another layout")
 	}
 	return pair(toTheSecond, false)(d)
 }

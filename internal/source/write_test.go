@@ -331,3 +331,35 @@ func TestTwoPeopleAtOnce(t *testing.T) {
 		t.Errorf("%d migrations", len(found.Migrations))
 	}
 }
+
+// What takes the place of several gets the number of the last of them.
+func TestReplaces(t *testing.T) {
+	for _, c := range []struct {
+		layout, replaces string
+		names            []string
+		want             string // the new file, or the error
+		version          int64
+	}{
+		{"", "0041_b.sql", []string{"0040_a.sql", "0041_b.sql", "0042_c.up.sql"}, "0041_squashed.sql", 41},
+		{"", "0041_b.up.sql", []string{"0040_a.sql", "0041_b.up.sql", "0041_b.down.sql", "0042_c.sql"}, "0041_squashed.up.sql 0041_squashed.down.sql", 41},
+		{"", "V041__b/up.sql", []string{"V040__a/up.sql", "V041__b/up.sql"}, "V041__squashed/up.sql", 41},
+		{"golang-migrate", "000001_b.up.sql", []string{"000000_a.up.sql", "000000_a.down.sql", "000001_b.up.sql", "000001_b.down.sql", "000002_c.up.sql", "000002_c.down.sql"}, "000001_squashed.up.sql 000001_squashed.down.sql", 2},
+		{"refinery", "V2__b.sql", []string{"V1__a.sql", "V2__b.sql"}, "V2__squashed.sql", 2},
+		{"sqlx", "20240102000000_b.sql", []string{"20240101000000_a.sql", "20240102000000_b.sql", "20240103000000_c.sql"}, "20240102000000_squashed.sql", 20240102000000},
+		{"flyway", "V2__b.sql", []string{"V1__a.sql", "V2__b.sql"}, "V2__b.sql: its number cannot be given to another script in a folder of flyway; write a baseline", 0},
+		{"diesel", "2024-01-01-000000_a/up.sql", []string{"2024-01-01-000000_a/up.sql", "2024-01-01-000000_a/down.sql"}, "its number cannot be given to another script in a folder of diesel", 0},
+		{"", "0009_b.sql", []string{"0040_a.sql"}, "0009_b.sql: there is no such migration", 0},
+	} {
+		dir := t.TempDir()
+		for _, name := range c.names {
+			fill(t, dir, name, "SELECT 1;\n")
+		}
+		w, names, err := write(t, dir, c.layout, New{Name: "squashed", Up: "SELECT 2;\n", Replaces: c.replaces})
+		switch {
+		case err != nil && (c.version > 0 || !strings.Contains(err.Error(), c.want)):
+			t.Errorf("%s: %v", c.replaces, err)
+		case err == nil && (names != c.want || w.Version != c.version):
+			t.Errorf("%s: got %s, version %d", c.replaces, names, w.Version)
+		}
+	}
+}
