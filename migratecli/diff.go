@@ -35,7 +35,7 @@ func (t *tool) diff() *cobra.Command {
 	dry := false
 	cmd := &cobra.Command{
 		Use:   "diff NAME... --schema FILE",
-		Short: "Write a migration, and its way back, to the schema that a file describes",
+		Short: "Write the migration to a schema that a file describes",
 		Long: `Write a migration, and its way back, that takes what the migrations make to the
 schema that a file describes: CREATE statements, as dump writes them.
 
@@ -68,12 +68,7 @@ verify.`,
 			if err != nil {
 				return asked(err)
 			}
-			if t.json {
-				return writeJSON(cmd.OutOrStdout(), r)
-			}
-			p := newPrinter(cmd.OutOrStdout())
-			r.show(p, file, dry)
-			return p.broken
+			return t.say(cmd, r, func(p *printer) { r.show(p, file, dry) })
 		},
 	}
 	f := cmd.Flags()

@@ -14,7 +14,9 @@ import (
 
 // dumped is what dump writes.
 type dumped struct {
-	Schema string `json:"schema"` // CREATE statements, with INSERTs for --rows
+	Database string   `json:"database,omitempty"`
+	Schema   string   `json:"schema"` // CREATE statements, with INSERTs for --rows
+	Lost     []string `json:"lost"`   // which rows are not in it
 }
 
 func (t *tool) dump() *cobra.Command {
@@ -22,7 +24,7 @@ func (t *tool) dump() *cobra.Command {
 	rows := false
 	cmd := &cobra.Command{
 		Use:   "dump [DATABASE]",
-		Short: "Write the schema after the newest migration as SQL, for sqlc and reviews",
+		Short: "Write the schema after the newest migration as SQL",
 		Long: `Write the schema after the newest migration as SQL: what the migrations make of an
 empty database, or what a database has that is named. Tables come first, those
 that foreign keys point to before the others, then indexes, views and triggers,
@@ -42,33 +44,37 @@ It is what sqlc wants for a schema, and diff for --schema.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var r dumped
-			write := func(ctx context.Context, db *sql.DB) error {
+			write := func(ctx context.Context, db *sql.DB) (r *dumped, err error) {
 				s, err := schema.Of(ctx, db)
 				if err != nil {
-					return err
+					return nil, err
 				}
+				r = &dumped{Schema: schema.Dump(s), Lost: []string{}}
 				if !rows {
-					r.Schema = schema.Dump(s)
-					return nil
+					return r, nil
 				}
-				var carried []schema.Carried
-				r.Schema, carried, err = schema.DumpRows(ctx, db, s)
+				text, carried, err := schema.DumpRows(ctx, db, s)
+				r.Schema = text
 				for _, c := range carried {
 					if c.Lost != "" {
-						fmt.Fprintf(cmd.ErrOrStderr(), "%s has %s, but %s\n", c.Table, count(c.Rows, "row"), c.Lost)
+						r.Lost = append(r.Lost, fmt.Sprintf("%s has %s, but %s", c.Table, count(c.Rows, "row"), c.Lost))
 					}
 				}
+				return r, err
+			}
+			if len(args) == 0 {
+				return t.one(cmd, "", func(ctx context.Context, _ string) (string, result, error) {
+					r, err := t.dumpOfSet(ctx, to, write)
+					return "", r, err
+				})
+			}
+			t.anySet = true
+			if err := t.findSet(cmd.Context()); err != nil {
 				return err
 			}
-			if err := t.dumpOf(cmd.Context(), args, to, write); err != nil {
-				return err
-			}
-			if t.json {
-				return writeJSON(cmd.OutOrStdout(), r)
-			}
-			_, err := fmt.Fprint(cmd.OutOrStdout(), r.Schema)
-			return err
+			return t.one(cmd, args[0], func(ctx context.Context, dsn string) (string, result, error) {
+				return t.dumpOf(ctx, dsn, write)
+			})
 		},
 	}
 	cmd.Flags().Int64Var(&to, "to", 0, "the schema after this `VERSION`")
@@ -76,44 +82,63 @@ It is what sqlc wants for a schema, and diff for --schema.`,
 	return cmd
 }
 
-// dumpOf lends the database that is to be written.
-func (t *tool) dumpOf(ctx context.Context, args []string, to int64, write func(context.Context, *sql.DB) error) error {
-	if len(args) == 0 {
-		sets, err := t.sets(ctx, cmp.Or(t.dsn, ":memory:"), false)
-		if err != nil {
-			return err
-		}
-		if len(sets) > 1 {
-			return errors.New("the program has several sets of migrations; name a database that has them")
-		}
-		return replayed(ctx, sets[0], to, func(db *sql.DB) error { return write(ctx, db) })
-	}
-	if !t.embedded {
-		if err := t.loadNone(); err != nil {
-			return err
-		}
-	}
-	m, err := t.migrator(args[0])
+// dumpOfSet writes what the migrations make.
+func (t *tool) dumpOfSet(ctx context.Context, to int64, write func(context.Context, *sql.DB) (*dumped, error)) (r *dumped, err error) {
+	sets, err := t.sets(ctx, cmp.Or(t.dsn, ":memory:"), false)
 	if err != nil {
+		return nil, err
+	}
+	if len(sets) > 1 {
+		return nil, errors.New("the program has several sets of migrations; name a database that has them")
+	}
+	err = replayed(ctx, sets[0], to, func(db *sql.DB) (err error) {
+		r, err = write(ctx, db)
 		return err
+	})
+	return r, err
+}
+
+// dumpOf writes what a database has.
+func (t *tool) dumpOf(ctx context.Context, dsn string, write func(context.Context, *sql.DB) (*dumped, error)) (string, result, error) {
+	m, err := t.migrator(dsn)
+	if err != nil {
+		return t.name(dsn), nil, err
 	}
 	defer m.Close()
-	db, err := t.reader(m, args[0])
+	fail := func(err error) (string, result, error) {
+		return m.Database(), nil, fmt.Errorf("migratingsqlite: %s: %s", m.Database(), reason(err))
+	}
+	if _, err := m.History(ctx); err != nil { // waits, and says what is wrong with the file
+		return m.Database(), nil, err
+	}
+	db, err := t.reader(m, dsn)
 	if err != nil {
-		return err
+		return fail(err)
 	}
 	if db == nil {
-		return fmt.Errorf("%s: there is no such file", m.Database())
+		return fail(errors.New("the file does not exist"))
 	}
 	defer db.Close()
 	db.SetMaxOpenConns(1)
 	// One moment, whoever writes meanwhile.
 	if _, err := db.ExecContext(ctx, "BEGIN"); err != nil {
-		return fmt.Errorf("%s: %w", m.Database(), err)
+		return fail(err)
 	}
 	defer db.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
-	if err := write(ctx, db); err != nil {
-		return fmt.Errorf("%s: %w", m.Database(), err)
+	r, err := write(ctx, db)
+	if err != nil {
+		return fail(err)
 	}
-	return nil
+	r.Database = m.Database()
+	return m.Database(), r, nil
+}
+
+func (r *dumped) code() int     { return 0 }
+func (r *dumped) brief() string { return "" }
+
+func (r *dumped) text(p *printer) {
+	p.printf("%s", r.Schema)
+	for _, l := range r.Lost {
+		p.printf("\n-- %s.\n", l)
+	}
 }
