@@ -164,7 +164,8 @@ func TestProcessesOpenWhileAnotherGoesBack(t *testing.T) {
 				g := newGate(t)
 				var processes []*process
 				for _, part := range []string{"descent", "visitor above", "visitor below", "descent", "visitor above", "visitor below", "visitor above", "visitor below"} {
-					processes = append(processes, start(t, part, s.dsn(journal.params), g.r))
+					// What they ask once they have a connection waits for locks as programs do.
+					processes = append(processes, start(t, part, s.dsn(journal.params, "_pragma=busy_timeout(60000)"), g.r))
 				}
 				for _, p := range processes {
 					p.says("ready")

@@ -403,7 +403,7 @@ func TestOthersWriteBetweenBatches(t *testing.T) {
 				n := <-wrote
 				batches := c.stairs.persons / c.stairs.batch
 				t.Logf("an upgrade of %v; %d rows written during %d batches, %v at most for one", took.Round(time.Millisecond), n, batches, longest.Round(time.Millisecond))
-				if n < min(batches*c.turns/100, int(took/(200*time.Millisecond))) { // or it was over too soon
+				if n < min(batches*c.turns/100, int(took/(500*time.Millisecond))) { // or it was over too soon
 					t.Error("others did not get their turn")
 				}
 			})

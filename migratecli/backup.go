@@ -65,32 +65,27 @@ docs/backups.md has more.`,
 			return usageError(cmd, "--keep %d: wants at least 1", keep)
 		}
 		t.anySet = true
-		return t.each(cmd, args, func(ctx context.Context, dsn string) (string, result, error) {
-			m, err := t.migrator(dsn)
-			if err != nil {
-				return t.name(dsn), nil, err
-			}
-			defer m.Close()
+		return t.each(cmd, args, t.on(func(ctx context.Context, m *migratingsqlite.Migrator) (result, error) {
 			folder := backupFolder(m, *in)
 			path, err := m.Backup(ctx, folder)
 			if err != nil {
-				return m.Database(), nil, err
+				return nil, err
 			}
 			r := &backedUp{Database: m.Database(), Path: path, Removed: []string{}}
 			info, err := os.Stat(path)
 			if err != nil {
-				return m.Database(), nil, err
+				return nil, err
 			}
 			r.Bytes = info.Size()
 			if keep > 0 {
 				removed, err := snapshot.Prune(folder, m.Path(), keep)
 				if err != nil {
-					return m.Database(), nil, fmt.Errorf("migratingsqlite: %s: %s was written, but the oldest were not removed: %w", m.Database(), path, err)
+					return nil, fmt.Errorf("migratingsqlite: %s: %s was written, but the oldest were not removed: %w", m.Database(), path, err)
 				}
 				r.Removed = append(r.Removed, removed...)
 			}
-			return m.Database(), r, nil
-		})
+			return r, nil
+		}))
 	}
 	cmd.Flags().IntVar(&keep, "keep", 0, "remove the oldest but `N` (default: all stay)")
 	t.fleet.flags(cmd)
@@ -140,34 +135,29 @@ name; the exit code is 1 if one is damaged.`,
 	in := inFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		t.anySet = true
-		return t.each(cmd, args, func(ctx context.Context, dsn string) (string, result, error) {
-			m, err := t.migrator(dsn)
-			if err != nil {
-				return t.name(dsn), nil, err
-			}
-			defer m.Close()
+		return t.each(cmd, args, t.on(func(ctx context.Context, m *migratingsqlite.Migrator) (result, error) {
 			path, err := file(m)
 			if err != nil {
-				return m.Database(), nil, err
+				return nil, err
 			}
 			r := &backupList{Database: m.Database(), Folder: backupFolder(m, *in), Backups: []backupEntry{}}
 			list, err := snapshot.List(r.Folder, path)
 			if err != nil {
-				return m.Database(), nil, err
+				return nil, err
 			}
 			for _, s := range list {
 				e := backupEntry{Path: s.Path, TakenAt: s.Time, Version: s.Version, Bytes: s.Size, Checked: check}
 				if check {
 					if err := snapshot.Check(ctx, s.Path); ctx.Err() != nil {
-						return m.Database(), nil, err
+						return nil, err
 					} else if err != nil {
 						e.Damage = err.Error()
 					}
 				}
 				r.Backups = append(r.Backups, e)
 			}
-			return m.Database(), r, nil
-		})
+			return r, nil
+		}))
 	}
 	cmd.Flags().BoolVar(&check, "check", false, "read them all")
 	t.fleet.flags(cmd)

@@ -86,9 +86,17 @@ func (c *climb) climb(ctx context.Context, i int) error {
 	if err != nil {
 		return err
 	}
+	var list []migratingsqlite.Migration
 	for _, m := range set.Migrations() {
-		if m.Version == 0 || c.to > 0 && m.Version > c.to {
-			continue
+		if m.Version > 0 && (c.to == 0 || m.Version <= c.to) {
+			list = append(list, m)
+		}
+	}
+	for at, m := range list {
+		if !c.mayGoBack(m) {
+			if c.noWay = append(c.noWay, m.String()); at < len(list)-1 && !c.mayGoBack(list[at+1]) {
+				continue // it is applied together with the next one
+			}
 		}
 		done, d, err := c.b.up(ctx, m.Version, set)
 		if ctx.Err() != nil {
@@ -107,7 +115,7 @@ func (c *climb) climb(ctx context.Context, i int) error {
 				UpMS: a.Duration.Milliseconds(), Statements: a.Statements, RowsAffected: a.RowsAffected})
 		}
 		after, err := c.text(ctx)
-		if err == nil {
+		if err == nil && c.mayGoBack(m) {
 			err = c.backAndForth(ctx, i, m, below, before, after, rowsChanged)
 		}
 		if err != nil {
@@ -117,6 +125,12 @@ func (c *climb) climb(ctx context.Context, i int) error {
 	}
 	c.v.Sets = append(c.v.Sets, setVerified{set.Name(), 0, below})
 	return nil
+}
+
+// mayGoBack reports whether there may be a way back. A program may have functions,
+// also behind files: one has to ask.
+func (c *climb) mayGoBack(m migratingsqlite.Migration) bool {
+	return m.DownFile() != "" || c.b.tool.embedded
 }
 
 // backAndForth undoes a migration and applies it again.

@@ -45,6 +45,7 @@ type tool struct {
 	json, yes        bool
 	anySet           bool // the command looks at the books only: any set will do
 	fleet            fleet
+	waiting          *waiting // of a command for one database; nil for many
 }
 
 // Command returns the commands for a program that embeds its migrations: they
@@ -177,6 +178,14 @@ A database is a file (app.db), a DSN as the driver takes it
 	} {
 		for _, cmd := range c.commands {
 			cmd.GroupID = c.group
+			run := cmd.RunE
+			cmd.RunE = func(cmd *cobra.Command, args []string) error {
+				err := run(cmd, args)
+				if of := (*databaseError)(nil); errors.As(err, &of) {
+					return t.fail(cmd, of.name, of.err)
+				}
+				return err
+			}
 			cmd.Long = reflowed(cmd.Long)
 			root.AddCommand(cmd)
 		}
@@ -261,6 +270,7 @@ func (t *tool) confirm(cmd *cobra.Command, what result, question string) error {
 	if t.yes {
 		return nil
 	}
+	t.waiting.stop()
 	p := newPrinter(cmd.ErrOrStderr())
 	what.text(p)
 	p.printf("\n")
@@ -268,12 +278,21 @@ func (t *tool) confirm(cmd *cobra.Command, what result, question string) error {
 		return usageError(cmd, "%s Nobody is there to ask: say so with --yes", question)
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "%s [y/N] ", question)
-	var answer string
-	fmt.Fscanln(cmd.InOrStdin(), &answer)
-	if strings.ToLower(answer) != "y" && strings.ToLower(answer) != "yes" {
-		return &exitError{exitFailed, errors.New("nothing was done")}
+	answered := make(chan string, 1)
+	go func() {
+		var answer string
+		fmt.Fscanln(cmd.InOrStdin(), &answer)
+		answered <- strings.ToLower(answer)
+	}()
+	select {
+	case answer := <-answered:
+		if answer == "y" || answer == "yes" {
+			return nil
+		}
+	case <-cmd.Context().Done():
+		fmt.Fprintln(cmd.ErrOrStderr())
 	}
-	return nil
+	return &exitError{exitFailed, errors.New("nothing was done")}
 }
 
 // isTerminal reports whether a person reads or writes there.

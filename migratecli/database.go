@@ -136,7 +136,7 @@ func (t *tool) folder() (string, error) {
 }
 
 // reader opens the database of a migrator for reading. Unlike the DSN itself it
-// creates no file, and runs no PRAGMA, which may write. A file that is missing has
+// creates no file, and runs no PRAGMA that may write. A file that is missing has
 // none.
 func (t *tool) reader(m *migratingsqlite.Migrator, dsn string) (*sql.DB, error) {
 	if m.Path() != "" {
@@ -151,7 +151,7 @@ func (t *tool) reader(m *migratingsqlite.Migrator, dsn string) (*sql.DB, error) 
 		}
 		return sql.OpenDB(c), nil
 	}
-	mode, params := "mode=rw", []string{}
+	mode, params := "mode=rw", []string{"_pragma=busy_timeout(5000)"}
 	for _, p := range parameters(dsn) {
 		switch {
 		case p == "mode=ro":

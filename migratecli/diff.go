@@ -35,7 +35,7 @@ func (t *tool) diff() *cobra.Command {
 	dry := false
 	cmd := &cobra.Command{
 		Use:   "diff NAME... --schema FILE",
-		Short: "Write the migration to a schema that a file describes",
+		Short: "Write a migration to the schema that a file describes, and back",
 		Long: `Write a migration, and its way back, that takes what the migrations make to the
 schema that a file describes: CREATE statements, as dump writes them.
 

@@ -68,36 +68,32 @@ again when it opens the database.`,
 					return err
 				}
 			}
-			return t.each(cmd, args, func(ctx context.Context, dsn string) (string, result, error) {
-				m, err := t.migrator(dsn)
-				if err != nil {
-					return t.name(dsn), nil, err
-				}
-				defer m.Close()
-				to := to
+			return t.each(cmd, args, t.on(func(ctx context.Context, m *migratingsqlite.Migrator) (result, error) {
+				to, err := to, error(nil)
 				if !cmd.Flags().Changed("to") {
-					if to, err = below(ctx, m, steps); err != nil {
-						return m.Database(), nil, err
-					}
+					to, err = below(ctx, m, steps)
+				}
+				if err != nil {
+					return nil, err
 				}
 				p, err := m.PlanDown(ctx, to)
 				if err != nil {
-					return m.Database(), nil, err
+					return nil, err
 				}
 				r := newDowngrade(m.Database(), p)
 				if dryRun || len(p.Steps) == 0 {
-					return m.Database(), r, nil
+					return r, nil
 				}
 				if err := t.confirm(cmd, r, "Undo "+count(len(p.Steps), "migration")+" of "+m.Database()+"?"); err != nil {
-					return m.Database(), nil, err
+					return nil, err
 				}
 				done, err := m.Down(ctx, p)
 				if err != nil {
-					return m.Database(), nil, err
+					return nil, err
 				}
 				r.did(done)
-				return m.Database(), r, nil
-			})
+				return r, nil
+			}))
 		},
 	}
 	cmd.Flags().Int64Var(&to, "to", 0, "go back to this `VERSION`; 0 undoes all")

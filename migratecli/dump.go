@@ -14,9 +14,7 @@ import (
 
 // dumped is what dump writes.
 type dumped struct {
-	Database string   `json:"database,omitempty"`
-	Schema   string   `json:"schema"` // CREATE statements, with INSERTs for --rows
-	Lost     []string `json:"lost"`   // which rows are not in it
+	Schema string `json:"schema"` // CREATE statements, with INSERTs for --rows
 }
 
 func (t *tool) dump() *cobra.Command {
@@ -24,7 +22,7 @@ func (t *tool) dump() *cobra.Command {
 	rows := false
 	cmd := &cobra.Command{
 		Use:   "dump [DATABASE]",
-		Short: "Write the schema after the newest migration as SQL",
+		Short: "Write the schema after the newest migration, for sqlc and reviews",
 		Long: `Write the schema after the newest migration as SQL: what the migrations make of an
 empty database, or what a database has that is named. Tables come first, those
 that foreign keys point to before the others, then indexes, views and triggers,
@@ -44,37 +42,35 @@ It is what sqlc wants for a schema, and diff for --schema.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			write := func(ctx context.Context, db *sql.DB) (r *dumped, err error) {
+			var r dumped
+			write := func(ctx context.Context, db *sql.DB) error {
 				s, err := schema.Of(ctx, db)
 				if err != nil {
-					return nil, err
+					return err
 				}
-				r = &dumped{Schema: schema.Dump(s), Lost: []string{}}
 				if !rows {
-					return r, nil
+					r.Schema = schema.Dump(s)
+					return nil
 				}
-				text, carried, err := schema.DumpRows(ctx, db, s)
-				r.Schema = text
+				var carried []schema.Carried
+				r.Schema, carried, err = schema.DumpRows(ctx, db, s)
 				for _, c := range carried {
 					if c.Lost != "" {
-						r.Lost = append(r.Lost, fmt.Sprintf("%s has %s, but %s", c.Table, count(c.Rows, "row"), c.Lost))
+						fmt.Fprintf(cmd.ErrOrStderr(), "%s has %s, but %s\n", c.Table, count(c.Rows, "row"), c.Lost)
 					}
 				}
-				return r, err
-			}
-			if len(args) == 0 {
-				return t.one(cmd, "", func(ctx context.Context, _ string) (string, result, error) {
-					r, err := t.dumpOfSet(ctx, to, write)
-					return "", r, err
-				})
-			}
-			t.anySet = true
-			if err := t.findSet(cmd.Context()); err != nil {
 				return err
 			}
-			return t.one(cmd, args[0], func(ctx context.Context, dsn string) (string, result, error) {
-				return t.dumpOf(ctx, dsn, write)
-			})
+			if err := t.dumpOf(cmd.Context(), args, to, write); err != nil {
+				return err
+			}
+			p := newPrinter(cmd.OutOrStdout())
+			if t.json {
+				p.broken = writeJSON(p, r)
+			} else {
+				p.printf("%s", r.Schema)
+			}
+			return writing(p.broken)
 		},
 	}
 	cmd.Flags().Int64Var(&to, "to", 0, "the schema after this `VERSION`")
@@ -82,63 +78,48 @@ It is what sqlc wants for a schema, and diff for --schema.`,
 	return cmd
 }
 
-// dumpOfSet writes what the migrations make.
-func (t *tool) dumpOfSet(ctx context.Context, to int64, write func(context.Context, *sql.DB) (*dumped, error)) (r *dumped, err error) {
-	sets, err := t.sets(ctx, cmp.Or(t.dsn, ":memory:"), false)
-	if err != nil {
-		return nil, err
+// dumpOf lends the database that is to be written.
+func (t *tool) dumpOf(ctx context.Context, args []string, to int64, write func(context.Context, *sql.DB) error) error {
+	if len(args) == 0 {
+		sets, err := t.sets(ctx, cmp.Or(t.dsn, ":memory:"), false)
+		if err != nil {
+			return err
+		}
+		if len(sets) > 1 {
+			return errors.New("the program has several sets of migrations; name a database that has them")
+		}
+		return replayed(ctx, sets[0], to, func(db *sql.DB) error { return write(ctx, db) })
 	}
-	if len(sets) > 1 {
-		return nil, errors.New("the program has several sets of migrations; name a database that has them")
+	if !t.embedded {
+		if err := t.loadNone(); err != nil {
+			return err
+		}
 	}
-	err = replayed(ctx, sets[0], to, func(db *sql.DB) (err error) {
-		r, err = write(ctx, db)
-		return err
-	})
-	return r, err
-}
-
-// dumpOf writes what a database has.
-func (t *tool) dumpOf(ctx context.Context, dsn string, write func(context.Context, *sql.DB) (*dumped, error)) (string, result, error) {
-	m, err := t.migrator(dsn)
+	m, err := t.migrator(args[0])
 	if err != nil {
-		return t.name(dsn), nil, err
+		return &databaseError{t.name(args[0]), err}
 	}
 	defer m.Close()
-	fail := func(err error) (string, result, error) {
-		return m.Database(), nil, fmt.Errorf("migratingsqlite: %s: %s", m.Database(), reason(err))
+	fail := func(err error) error { return &databaseError{m.Database(), err} }
+	if _, err := m.History(ctx); err != nil { // waits for others, and says it best
+		return fail(err)
 	}
-	if _, err := m.History(ctx); err != nil { // waits, and says what is wrong with the file
-		return m.Database(), nil, err
-	}
-	db, err := t.reader(m, dsn)
+	db, err := t.reader(m, args[0])
 	if err != nil {
 		return fail(err)
 	}
 	if db == nil {
-		return fail(errors.New("the file does not exist"))
+		return fail(fmt.Errorf("migratingsqlite: %s: there is no such file", m.Database()))
 	}
 	defer db.Close()
 	db.SetMaxOpenConns(1)
 	// One moment, whoever writes meanwhile.
-	if _, err := db.ExecContext(ctx, "BEGIN"); err != nil {
-		return fail(err)
+	if _, err = db.ExecContext(ctx, "BEGIN"); err == nil {
+		defer db.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+		err = write(ctx, db)
 	}
-	defer db.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
-	r, err := write(ctx, db)
 	if err != nil {
-		return fail(err)
+		return fail(fmt.Errorf("migratingsqlite: %s: %w", m.Database(), err))
 	}
-	r.Database = m.Database()
-	return m.Database(), r, nil
-}
-
-func (r *dumped) code() int     { return 0 }
-func (r *dumped) brief() string { return "" }
-
-func (r *dumped) text(p *printer) {
-	p.printf("%s", r.Schema)
-	for _, l := range r.Lost {
-		p.printf("\n-- %s.\n", l)
-	}
+	return nil
 }

@@ -13,9 +13,13 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
+
+	"github.com/migratingsqlite/migratingsqlite"
 )
 
 // fleet is how a command deals with many databases.
@@ -54,6 +58,20 @@ type left struct {
 // work is what a command does with one database. The name is for people.
 type work func(ctx context.Context, dsn string) (name string, r result, err error)
 
+// on is work with a database that has been found. Options come behind the
+// program's own.
+func (t *tool) on(do func(context.Context, *migratingsqlite.Migrator) (result, error), more ...migratingsqlite.Option) work {
+	return func(ctx context.Context, dsn string) (string, result, error) {
+		m, err := t.migrator(dsn, more...)
+		if err != nil {
+			return t.name(dsn), nil, err
+		}
+		defer m.Close()
+		r, err := do(ctx, m)
+		return m.Database(), r, err
+	}
+}
+
 // each does the work on all databases that the arguments name: one failure
 // stops neither the others nor the record of what is left.
 func (t *tool) each(cmd *cobra.Command, args []string, do work) error {
@@ -74,7 +92,9 @@ func (t *tool) each(cmd *cobra.Command, args []string, do work) error {
 }
 
 func (t *tool) one(cmd *cobra.Command, dsn string, do work) error {
+	t.waiting = newWaiting(cmd)
 	name, r, err := do(cmd.Context(), dsn)
+	t.waiting.stop()
 	if err != nil {
 		return t.fail(cmd, name, err)
 	}
@@ -102,7 +122,13 @@ func (t *tool) fail(cmd *cobra.Command, name string, err error) error {
 	return err
 }
 
-func writing(err error) error { return fmt.Errorf("writing the results: %w", err) }
+// writing makes the error of a result that could not be written, nil of nil.
+func writing(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("writing the results: %w", err)
+}
 
 // targets expands what the arguments name. The driver's own way to write a name
 // comes first: a file may be called *.db.
@@ -376,68 +402,83 @@ func (g *group) list(separator string) string {
 
 // bar shows the progress on a terminal, in one line that goes when it is done.
 type bar struct {
-	p      *printer
+	shown  *progressbar.ProgressBar // nil if nobody looks
 	what   string
-	total  int
-	start  time.Time
-	mu     sync.Mutex
-	done   int // protected by mu, as is failed
-	failed int
-	ended  chan struct{}
-	shown  sync.WaitGroup
+	failed atomic.Int64
 }
 
 func newBar(cmd *cobra.Command, n int, out io.Writer) *bar {
-	b := &bar{what: cmd.Name(), total: n, start: time.Now(), ended: make(chan struct{})}
+	b := &bar{what: cmd.Name()}
 	if !isTerminal(cmd.ErrOrStderr()) || out != nil && isTerminal(out) {
 		return b
 	}
-	b.p = newPrinter(cmd.ErrOrStderr())
-	show := func() { b.p.printf("\r%s\x1b[K", b.line(time.Since(b.start))) }
-	show()
-	b.shown.Go(func() {
-		tick := time.NewTicker(100 * time.Millisecond)
+	b.shown = progressbar.NewOptions(n, progressbar.OptionSetDescription(b.what), progressbar.OptionSetWriter(cmd.ErrOrStderr()),
+		progressbar.OptionSetWidth(16), progressbar.OptionSetTheme(progressbar.Theme{Saucer: "█", SaucerPadding: "░", BarStart: " ", BarEnd: " "}), progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("databases"),
+		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetRenderBlankState(true), progressbar.OptionUseANSICodes(true), progressbar.OptionClearOnFinish())
+	return b
+}
+
+func (b *bar) step(failed bool) {
+	if b.shown == nil {
+		return
+	}
+	if failed {
+		b.shown.Describe(fmt.Sprintf("%s, %d failed", b.what, b.failed.Add(1)))
+	}
+	b.shown.Add(1)
+}
+
+func (b *bar) stop() {
+	if b.shown != nil {
+		b.shown.Exit()
+		b.shown.Clear()
+	}
+}
+
+// waiting tells whoever waits at a terminal what is going on, once it takes more
+// than a second.
+type waiting struct {
+	what  atomic.Value // a string
+	end   func()
+	ended sync.WaitGroup
+}
+
+func newWaiting(cmd *cobra.Command) *waiting {
+	w := &waiting{end: func() {}}
+	if !isTerminal(cmd.ErrOrStderr()) {
+		return w
+	}
+	w.what.Store(cmd.Name())
+	p, start, end := newPrinter(cmd.ErrOrStderr()), time.Now(), make(chan struct{})
+	w.end = sync.OnceFunc(func() { close(end) })
+	w.ended.Go(func() {
+		tick := time.NewTicker(time.Second)
 		defer tick.Stop()
-		for {
+		for shown := false; ; shown = true {
 			select {
 			case <-tick.C:
-				show()
-			case <-b.ended:
-				b.p.printf("\r\x1b[K")
+				p.printf("\r%s\x1b[K", p.paint(faint, p.cut(fmt.Sprintf("%s … %s", w.what.Load(), time.Since(start).Round(time.Second)), 1)))
+			case <-end:
+				if shown {
+					p.printf("\r\x1b[K")
+				}
 				return
 			}
 		}
 	})
-	return b
+	return w
 }
 
-// line is the bar after some time.
-func (b *bar) line(d time.Duration) string {
-	b.mu.Lock()
-	done, failed := b.done, b.failed
-	b.mu.Unlock()
-	const width = 20
-	full := width * done / b.total
-	line := fmt.Sprintf("%s  %s%s  %d of %d", b.what, strings.Repeat("█", full), b.p.paint(faint, strings.Repeat("░", width-full)), done, b.total)
-	if done > 0 {
-		left := time.Duration(float64(d) / float64(done) * float64(b.total-done)).Round(time.Second)
-		line += fmt.Sprintf(", %.0f a second, %s left", float64(done)/d.Seconds(), max(left, time.Second))
-	}
-	if failed > 0 {
-		line += ", " + b.p.paint(bad, fmt.Sprintf("%d failed", failed))
-	}
-	return b.p.cut(line, 1)
-}
-
-func (b *bar) step(failed bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.done++; failed {
-		b.failed++
+// tell says what is being done now. It may be called where nobody waits.
+func (w *waiting) tell(what string) {
+	if w != nil {
+		w.what.Store(what)
 	}
 }
 
-func (b *bar) stop() {
-	close(b.ended)
-	b.shown.Wait()
+func (w *waiting) stop() {
+	if w != nil {
+		w.end()
+		w.ended.Wait()
+	}
 }

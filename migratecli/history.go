@@ -51,18 +51,13 @@ It reads only, creates no file, and needs no folder with migrations.`,
 		Args:    t.databases,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			t.anySet = true
-			return t.each(cmd, args, func(ctx context.Context, dsn string) (string, result, error) {
-				m, err := t.migrator(dsn)
-				if err != nil {
-					return t.name(dsn), nil, err
-				}
-				defer m.Close()
+			return t.each(cmd, args, t.on(func(ctx context.Context, m *migratingsqlite.Migrator) (result, error) {
 				records, err := m.History(ctx)
 				if err != nil {
-					return m.Database(), nil, err
+					return nil, err
 				}
-				return m.Database(), newHistory(m.Database(), records), nil
-			})
+				return newHistory(m.Database(), records), nil
+			}))
 		},
 	}
 	t.fleet.flags(cmd)

@@ -126,10 +126,7 @@ func (t *tool) say(cmd *cobra.Command, v any, show func(*printer)) (err error) {
 		show(p)
 		err = p.broken
 	}
-	if err != nil {
-		return writing(err)
-	}
-	return nil
+	return writing(err)
 }
 
 func newWritten(w *source.Written, notes []string) written {

@@ -81,7 +81,11 @@ rows are in the tables that it goes through.`,
 // structure is found out once.
 func (t *tool) planOf(more ...migratingsqlite.Option) work {
 	var mu sync.Mutex
-	known := map[string]*effects{} // by the set's digest
+	type from struct {
+		digest  string
+		version int64
+	}
+	known := map[from]*effects{} // by the set and the oldest that is pending
 	return func(ctx context.Context, dsn string) (string, result, error) {
 		m, err := t.migrator(dsn, more...)
 		if err != nil {
@@ -100,11 +104,12 @@ func (t *tool) planOf(more ...migratingsqlite.Option) work {
 			sp := setPlan{Set: s.Set, Version: s.Version, Target: s.Target, Baseline: len(s.Baseline), Because: s.Because, Pending: []step{}}
 			if len(s.Pending) > 0 {
 				set := m.Sets()[i]
+				at := from{set.Digest(), s.Pending[0].Version}
 				mu.Lock()
-				effects := known[set.Digest()]
+				effects := known[at]
 				if effects == nil {
-					effects = effectsOf(ctx, set)
-					known[set.Digest()] = effects
+					effects = effectsOf(ctx, set, at.version)
+					known[at] = effects
 				}
 				mu.Unlock()
 				db, err := t.reader(m, dsn)
@@ -137,15 +142,22 @@ type effects struct {
 
 var signs = map[schema.Kind]string{schema.Missing: "+", schema.Unexpected: "-", schema.Changed: "~"}
 
-func effectsOf(ctx context.Context, set *migratingsqlite.Set) *effects {
+// effectsOf tries the migrations from a version on; 0 is none of them.
+func effectsOf(ctx context.Context, set *migratingsqlite.Set, from int64) *effects {
 	e := &effects{changes: map[int64][]change{}}
-	before := &schema.Schema{}
-	e.err = replay(ctx, set, func(m migratingsqlite.Migration, db *sql.DB) error {
+	if from == 0 {
+		return e
+	}
+	var before *schema.Schema
+	e.err = replay(ctx, set, from, func(m migratingsqlite.Migration, db *sql.DB) error {
 		after, err := schema.Of(ctx, db)
 		if err != nil {
 			return err
 		}
-		e.changes[m.Version], before = changes(before, after), after
+		if before != nil {
+			e.changes[m.Version] = changes(before, after)
+		}
+		before = after
 		return nil
 	})
 	return e

@@ -267,6 +267,7 @@ func (t *tool) verifyCopy(ctx context.Context, dsn string, flags *verifying) (na
 	} else {
 		defer os.RemoveAll(dir)
 	}
+	t.waiting.tell("verify: copying the database")
 	if snapshot, err := m.Backup(ctx, dir); err != nil {
 		return name, nil, err
 	} else if err := os.Rename(snapshot, copied.path); err != nil {
@@ -328,9 +329,14 @@ type proof struct {
 	lost     map[string]string // what was found out about rows, by table
 }
 
+// https://www.sqlite.org/rescode.html#full
+const sqliteFull = 13
+
 // prove makes the checks. Its error is that it could not; what a check finds is in
 // the verification.
 func (p *proof) prove(ctx context.Context) (err error) {
+	tell := p.b.tool.waiting.tell
+	tell("verify: integrity_check")
 	p.v.add("sound_before", "integrity_check", "the database is damaged as it is", p.b.integrity(ctx)...)
 	if p.before, err = p.b.look(ctx); err != nil {
 		return err
@@ -346,6 +352,7 @@ func (p *proof) prove(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	tell("verify: integrity_check")
 	text := "integrity_check and foreign_key_check"
 	if n := sum(p.before.orphans); n > 0 {
 		text += fmt.Sprintf(", but for %s that had no parent before", count(int(n), "row"))
@@ -377,6 +384,7 @@ func (p *proof) upgrade(ctx context.Context) (after *facts, err error) {
 		return nil, err
 	}
 	p.v.Bytes.Before = p.b.size()
+	p.b.tool.waiting.tell("verify: upgrading the copy")
 	stop := p.b.watch()
 	start := time.Now()
 	done, err := m.Up(ctx)
@@ -392,8 +400,15 @@ func (p *proof) upgrade(ctx context.Context) (after *facts, err error) {
 	if recorded > 0 {
 		text += fmt.Sprintf("; %s recorded as being there", count(recorded, "migration"))
 	}
+	if full := (interface{ Code() int })(nil); errors.As(err, &full) && full.Code()&0xff == sqliteFull {
+		return nil, fmt.Errorf("the disk of %s is full: there is no room to upgrade a copy; name a folder with more of it with --copy-in", filepath.Dir(p.b.path))
+	}
 	if err != nil {
-		p.v.add("up", "", fmt.Sprintf("one of %s fails", count(pending, "migration")), p.b.clean(err).Error())
+		otherwise := "it fails"
+		if pending > 1 {
+			otherwise = fmt.Sprintf("one of %s fails", count(pending, "migration"))
+		}
+		p.v.add("up", "", otherwise, p.b.clean(err).Error())
 		return nil, nil
 	}
 	p.v.add("up", text, "")
@@ -554,6 +569,7 @@ func (p *proof) count(now *facts, when string) {
 // down goes back as far as there are ways, the last set first. It reports whether
 // it went anywhere.
 func (p *proof) down(ctx context.Context) (went bool, err error) {
+	p.b.tool.waiting.tell("verify: going back")
 	start := time.Now()
 	undone, partly := 0, false
 	var notes []string
@@ -665,6 +681,7 @@ func (p *proof) likeBefore(ctx context.Context, partly bool) ([]string, error) {
 
 // again applies what was undone once more.
 func (p *proof) again(ctx context.Context, after *facts) error {
+	p.b.tool.waiting.tell("verify: upgrading the copy again")
 	done, d, err := p.b.up(ctx, p.to, p.sets...)
 	if ctx.Err() != nil {
 		return ctx.Err()

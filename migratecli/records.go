@@ -96,15 +96,10 @@ Opening the database does the same. This is for looking before.`,
 // record records what is there already. A database that has a history has to be
 // at a version at least.
 func (t *tool) record(at int64, more ...migratingsqlite.Option) work {
-	return func(ctx context.Context, dsn string) (string, result, error) {
-		m, err := t.migrator(dsn, more...)
-		if err != nil {
-			return t.name(dsn), nil, err
-		}
-		defer m.Close()
+	return t.on(func(ctx context.Context, m *migratingsqlite.Migrator) (result, error) {
 		p, err := m.Baseline(ctx)
 		if err != nil {
-			return m.Database(), nil, err
+			return nil, err
 		}
 		r := &takeover{Database: m.Database(), Sets: []takeoverSet{}}
 		for _, s := range p.Sets {
@@ -117,12 +112,12 @@ func (t *tool) record(at int64, more ...migratingsqlite.Option) work {
 				if s.Version == 0 {
 					why = "it is at version 0 (empty, or all undone)"
 				}
-				return m.Database(), nil, fmt.Errorf("migratingsqlite: %s: %s, not at version %d; up applies what is missing", m.Database(), why, at)
+				return nil, fmt.Errorf("migratingsqlite: %s: %s, not at version %d; up applies what is missing", m.Database(), why, at)
 			}
 			r.Sets = append(r.Sets, out)
 		}
-		return m.Database(), r, nil
-	}
+		return r, nil
+	}, more...)
 }
 
 func (r *takeover) code() int { return 0 }
@@ -200,28 +195,23 @@ It shows which files were edited, and asks.`,
 					return err
 				}
 			}
-			return t.each(cmd, args, func(ctx context.Context, dsn string) (string, result, error) {
-				m, err := t.migrator(dsn)
-				if err != nil {
-					return t.name(dsn), nil, err
-				}
-				defer m.Close()
+			return t.each(cmd, args, t.on(func(ctx context.Context, m *migratingsqlite.Migrator) (result, error) {
 				r, err := newRepair(ctx, m, versions)
 				if err != nil || dryRun || len(r.Edited) == 0 && versions == nil {
-					return m.Database(), r, err
+					return r, err
 				}
 				if len(r.Edited) > 0 {
 					if err := t.confirm(cmd, r, "Accept "+count(len(r.Edited), "edit")+" in "+m.Database()+"?"); err != nil {
-						return m.Database(), nil, err
+						return nil, err
 					}
 				}
 				was, err := m.Repair(ctx, versions...)
 				if err != nil {
-					return m.Database(), nil, err
+					return nil, err
 				}
 				r.did(m.Sets()[0], was)
-				return m.Database(), r, nil
-			})
+				return r, nil
+			}))
 		},
 	}
 	cmd.Flags().Int64SliceVar(&versions, "version", nil, "only these `VERSIONS` (default: all that were edited)")
@@ -350,29 +340,24 @@ done stays noted, and the next open goes on with it.`,
 					return err
 				}
 			}
-			return t.each(cmd, args, func(ctx context.Context, dsn string) (string, result, error) {
-				m, err := t.migrator(dsn)
-				if err != nil {
-					return t.name(dsn), nil, err
-				}
-				defer m.Close()
+			return t.each(cmd, args, t.on(func(ctx context.Context, m *migratingsqlite.Migrator) (result, error) {
 				l, err := m.Lease(ctx)
 				if err != nil {
-					return m.Database(), nil, err
+					return nil, err
 				}
 				r := newUnlocked(m.Database(), l)
 				if dryRun || l == nil || l.Expired {
-					return m.Database(), r, nil
+					return r, nil
 				}
 				if err := t.confirm(cmd, r, "Take the lease away from "+printable(l.Owner)+"?"); err != nil {
-					return m.Database(), nil, err
+					return nil, err
 				}
 				if err := m.Unlock(ctx, l); err != nil {
-					return m.Database(), nil, err
+					return nil, err
 				}
 				r.Unlocked = true
-				return m.Database(), r, nil
-			})
+				return r, nil
+			}))
 		},
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "show who has the lease and change nothing")

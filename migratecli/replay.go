@@ -11,9 +11,10 @@ import (
 	"github.com/migratingsqlite/migratingsqlite"
 )
 
-// replay applies a set to a new database, version by version, as an open does,
-// and calls look after each. The repeatable migrations come with the newest.
-func replay(ctx context.Context, set *migratingsqlite.Set, look func(m migratingsqlite.Migration, db *sql.DB) error) error {
+// replay applies a set to a new database as an open does, from a version on one by
+// one, and calls look after each of these and after what was before them, which
+// has no version. The repeatable migrations come with the newest.
+func replay(ctx context.Context, set *migratingsqlite.Set, from int64, look func(m migratingsqlite.Migration, db *sql.DB) error) error {
 	dir, err := os.MkdirTemp("", "migratingsqlite")
 	if err != nil {
 		return err
@@ -25,14 +26,32 @@ func replay(ctx context.Context, set *migratingsqlite.Set, look func(m migrating
 		return err
 	}
 	defer db.Close()
+	try := func(m migratingsqlite.Migration, version int64) error {
+		var err error
+		if version > 0 {
+			err = upTo(ctx, path, set, version)
+		}
+		if err == nil {
+			err = look(m, db)
+		}
+		if err != nil {
+			return fmt.Errorf("on an empty database: %w", err)
+		}
+		return nil
+	}
+	below := int64(0)
 	for _, m := range set.Migrations() {
-		if m.Version > 0 {
-			err = upTo(ctx, path, set, m.Version)
-			if err == nil {
-				err = look(m, db)
-			}
-			if err != nil {
-				return fmt.Errorf("on an empty database: %w", err)
+		if m.Version > 0 && m.Version < from {
+			below = m.Version
+		}
+	}
+	if err := try(migratingsqlite.Migration{}, below); err != nil {
+		return err
+	}
+	for _, m := range set.Migrations() {
+		if m.Version > below {
+			if err := try(m, m.Version); err != nil {
+				return err
 			}
 		}
 	}

@@ -52,19 +52,14 @@ and names the odd ones out.`,
 		Example: "  migratingsqlite status app.db\n  migratingsqlite status --json 'data/*.db' | jq -r 'select(.sets[0].pending > 0).database'",
 		Args:    t.databases,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return t.each(cmd, args, func(ctx context.Context, dsn string) (string, result, error) {
-				m, err := t.migrator(dsn)
-				if err != nil {
-					return t.name(dsn), nil, err
-				}
-				defer m.Close()
+			return t.each(cmd, args, t.on(func(ctx context.Context, m *migratingsqlite.Migrator) (result, error) {
 				r := &status{Database: m.Database(), all: all}
 				list, err := m.Status(ctx)
 				for i, s := range list {
 					r.add(s, m.Sets()[i])
 				}
-				return r.Database, r, err
-			})
+				return r, err
+			}))
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "show every migration, not only the newest and what needs attention")

@@ -48,18 +48,13 @@ others; run again, it does what is left.`,
 			if dryRun {
 				return t.each(cmd, args, t.planOf(more...))
 			}
-			return t.each(cmd, args, func(ctx context.Context, dsn string) (string, result, error) {
-				m, err := t.migrator(dsn, more...)
-				if err != nil {
-					return t.name(dsn), nil, err
-				}
-				defer m.Close()
+			return t.each(cmd, args, t.on(func(ctx context.Context, m *migratingsqlite.Migrator) (result, error) {
 				done, err := m.Up(ctx)
 				if err != nil {
-					return m.Database(), nil, err
+					return nil, err
 				}
-				return m.Database(), newUpgrade(m.Database(), done), nil
-			})
+				return newUpgrade(m.Database(), done), nil
+			}, more...))
 		},
 	}
 	cmd.Flags().Int64Var(&to, "to", 0, "stop at this `VERSION`")

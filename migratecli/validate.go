@@ -63,10 +63,6 @@ docs/lint.md has all rules.`,
 				return t.rules(cmd, []lint.Rule{*r})
 			}
 			r, err := t.validated(cmd, args, from, all)
-			var of *databaseError
-			if errors.As(err, &of) {
-				return t.fail(cmd, of.name, of.err)
-			}
 			if err != nil {
 				return err
 			}

@@ -18,6 +18,12 @@ import (
 // there.
 func (s *scene) onTerminal(line string, env ...string) string {
 	s.Helper()
+	return s.atTerminal(line, env, func(string, *os.File, *exec.Cmd) {})
+}
+
+// atTerminal also calls react with all that was shown, whenever there is more.
+func (s *scene) atTerminal(line string, env []string, react func(shown string, keyboard *os.File, cmd *exec.Cmd)) string {
+	s.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
 	s.check(err)
 	defer master.Close()
@@ -46,6 +52,7 @@ func (s *scene) onTerminal(line string, env ...string) string {
 		if err != nil {
 			break
 		}
+		react(shown.String(), master, cmd)
 	}
 	if _, isExit := cmd.Wait().(*exec.ExitError); !isExit && !cmd.ProcessState.Success() {
 		s.Fatal(cmd.ProcessState)
@@ -53,7 +60,7 @@ func (s *scene) onTerminal(line string, env ...string) string {
 	return strings.ReplaceAll(shown.String(), "\r\n", "\n")
 }
 
-var escapes = regexp.MustCompile("\x1b\\[[0-9;]*m")
+var escapes = regexp.MustCompile("\x1b\\[[0-9;]*[mK]")
 
 func TestEightyColumns(t *testing.T) {
 	s := newScene(t)
@@ -112,12 +119,14 @@ func TestBarOfAFleet(t *testing.T) {
 	s.write("data/tenant07.db", strings.Repeat("no database ", 100))
 	for _, call := range []string{"up", "verify --parallel 1"} {
 		shown := s.onTerminal(call + " data/*.db")
-		bar, rest, ok := strings.Cut(shown, "\r\x1b[K")
-		if !ok || !strings.Contains(bar, " 0 of 40") {
+		const erased = "\x1b[2K\r"
+		end := strings.LastIndex(shown, erased)
+		if end < 0 || !strings.Contains(shown[:end], "0/40") {
 			t.Fatalf("%s: there is no bar, or it stays:\n%q", call, shown)
 		}
+		bar, rest := shown[:end], shown[end+len(erased):]
 		for line := range strings.SplitSeq(escapes.ReplaceAllString(bar, ""), "\r") {
-			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\x1b[K")); n > 80 || strings.Contains(line, "\n") {
+			if n := utf8.RuneCountInString(line); n > 80 || strings.Contains(line, "\n") {
 				t.Errorf("%s: the bar has %d columns:\n%q", call, n, line)
 			}
 		}
@@ -128,5 +137,47 @@ func TestBarOfAFleet(t *testing.T) {
 	// Lines of JSON on the terminal and a bar would be in each other's way.
 	if out := s.onTerminal("status --json data/*.db"); strings.Contains(out, "\x1b") || strings.Count(out, "\n") != 41 {
 		t.Errorf("with --json:\n%s", out)
+	}
+}
+
+func TestWhatTakesLongIsSaid(t *testing.T) {
+	s := newScene(t)
+	s.write("migrations/0003_numbers.sql", endless)
+	for call, says := range map[string]string{"up": "up … ", "verify": "verify: upgrading the copy … "} {
+		interrupted := false // a second time would kill it
+		shown := s.atTerminal(call+" app.db", nil, func(shown string, _ *os.File, cmd *exec.Cmd) {
+			if strings.Contains(shown, says) && !interrupted {
+				interrupted = true
+				cmd.Process.Signal(os.Interrupt)
+			}
+		})
+		if _, end, _ := strings.Cut(shown, "\r\x1b[K"); !strings.HasPrefix(end, "migratingsqlite: ") || strings.Count(end, "\n") != 1 {
+			t.Errorf("%s: it ends with %q", call, shown)
+		}
+	}
+}
+
+func TestQuestion(t *testing.T) {
+	for _, c := range []struct{ answer, want string }{
+		{"y\n", "undid 1 migration, at version 0 now"},
+		{"\n", "\nnothing was done\n"},
+		{"interrupt", "\nnothing was done\n"},
+	} {
+		s := newScene(t)
+		asked := false
+		shown := s.atTerminal("down app.db", nil, func(shown string, keyboard *os.File, cmd *exec.Cmd) {
+			if asked || !strings.Contains(shown, "Undo 1 migration of app.db? [y/N] ") {
+				return
+			}
+			asked = true
+			if c.answer == "interrupt" {
+				cmd.Process.Signal(os.Interrupt)
+			} else {
+				keyboard.WriteString(c.answer)
+			}
+		})
+		if !strings.Contains(escapes.ReplaceAllString(shown, ""), c.want) {
+			t.Errorf("after %q:\n%s", c.answer, shown)
+		}
 	}
 }
