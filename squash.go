@@ -1,10 +1,10 @@
 package migratingsqlite
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,24 +25,26 @@ type squash struct {
 
 const directiveSquashed = "squashed"
 
-var squashedArgs = regexp.MustCompile(`^(\d+)-(\d+)[ \t]+(sha256:[0-9a-f]{64})$`)
-
 // squash reads what stands behind the directive.
 func (m *Migration) squash(args string, line, column int) error {
-	a := squashedArgs.FindStringSubmatch(args)
-	if a == nil {
+	versions, digest, _ := strings.Cut(args, " ")
+	digest = strings.Trim(digest, " \t")
+	first, last, _ := strings.Cut(versions, "-")
+	from, err := strconv.ParseInt(first, 10, 64)
+	to, toErr := strconv.ParseInt(last, 10, 64)
+	sum, isSum := strings.CutPrefix(digest, "sha256:")
+	_, sumErr := hex.DecodeString(sum)
+	switch {
+	case err != nil || toErr != nil || !isSum || sumErr != nil || len(sum) != 2*sha256.Size:
 		return errors.New("the directive squashed wants versions and their digest, squashed 1-41 sha256:…, as migratingsqlite squash writes it")
-	}
-	from, _ := strconv.ParseInt(a[1], 10, 64)
-	to, err := strconv.ParseInt(a[2], 10, 64)
-	if err != nil || from < 1 || from > to || to != m.Version {
-		return fmt.Errorf("squashed %s-%s: the versions must end with that of the migration itself, %d", a[1], a[2], m.Version)
+	case from < 1 || from > to || to != m.Version:
+		return fmt.Errorf("squashed %s: the versions must end with that of the migration itself, %d", versions, m.Version)
 	}
 	if m.squashed == nil {
 		m.squashed = &squash{from, nil, line, column}
 	}
 	m.squashed.from = min(m.squashed.from, from)
-	m.squashed.digests = append(m.squashed.digests, strings.Clone(a[3])) // the text goes
+	m.squashed.digests = append(m.squashed.digests, strings.Clone(digest)) // the text goes
 	return nil
 }
 

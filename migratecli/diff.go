@@ -68,12 +68,7 @@ verify.`,
 			if err != nil {
 				return asked(err)
 			}
-			if t.json {
-				return writeJSON(cmd.OutOrStdout(), r)
-			}
-			p := newPrinter(cmd.OutOrStdout())
-			r.show(p, file, dry)
-			return p.broken
+			return t.say(cmd, r, func(p *printer) { r.show(p, file, dry) })
 		},
 	}
 	f := cmd.Flags()

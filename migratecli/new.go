@@ -114,12 +114,19 @@ func (t *tool) place() (dir string, layout *source.Layout, err error) {
 // wrote says what was written.
 func (t *tool) wrote(cmd *cobra.Command, w *source.Written) error {
 	r := newWritten(w, nil)
+	return t.say(cmd, r, r.show)
+}
+
+// say writes what a command has done: for programs, or for people.
+func (t *tool) say(cmd *cobra.Command, v any, show func(*printer)) (err error) {
 	if t.json {
-		return writeJSON(cmd.OutOrStdout(), r)
+		err = writeJSON(cmd.OutOrStdout(), v)
+	} else {
+		p := newPrinter(cmd.OutOrStdout())
+		show(p)
+		err = p.broken
 	}
-	p := newPrinter(cmd.OutOrStdout())
-	r.show(p)
-	return p.broken
+	return writing(err)
 }
 
 func newWritten(w *source.Written, notes []string) written {

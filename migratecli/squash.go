@@ -70,12 +70,7 @@ them out of the program.`,
 					return err
 				}
 			}
-			if t.json {
-				return writeJSON(cmd.OutOrStdout(), s.squashed)
-			}
-			p := newPrinter(cmd.OutOrStdout())
-			s.text(p)
-			return p.broken
+			return t.say(cmd, s.squashed, s.text)
 		},
 	}
 	f := cmd.Flags()
