@@ -142,8 +142,10 @@ func TestWhatTakesLongIsSaid(t *testing.T) {
 	s := newScene(t)
 	s.write("migrations/0003_numbers.sql", endless)
 	for call, says := range map[string]string{"up": "up … ", "verify": "verify: upgrading the copy … "} {
+		interrupted := false // a second time would end it at once
 		shown := s.atTerminal(call+" app.db", nil, func(shown string, _ *os.File, cmd *exec.Cmd) {
-			if strings.Contains(shown, says) {
+			if !interrupted && strings.Contains(shown, says) {
+				interrupted = true
 				cmd.Process.Signal(os.Interrupt)
 			}
 		})
