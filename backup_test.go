@@ -571,3 +571,21 @@ func TestSnapshotOfAnUpgradeThatIsTakenOver(t *testing.T) {
 		})
 	}
 }
+
+// A busy pool does not copy a large database again and again for nothing.
+func TestSnapshotThatFailsIsNotTriedAtOnce(t *testing.T) {
+	recorded := recordSpans(t)
+	s := newSite(t)
+	must(t, with(t, s.dsn(), steps(t, twoSteps[:1]), migratingsqlite.WithTrace("off")))
+	must(t, os.WriteFile(s.folder(), nil, 0o600))
+	db := s.open("", steps(t, twoSteps), migratingsqlite.WithBackup(s.folder()))
+	for range 40 {
+		if err := db.Ping(); err == nil || !strings.Contains(err.Error(), "is not a folder") {
+			t.Fatal(err)
+		}
+	}
+	// The pause doubles: more of them would take minutes.
+	if n := len(recorded.ended()); n == 0 || n > 12 {
+		t.Errorf("it was tried %d times", n)
+	}
+}
