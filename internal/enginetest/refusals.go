@@ -8,6 +8,7 @@ import (
 
 var refusalScenarios = []scenario{
 	{"Refusals", each(func(r refusal) string { return r.name }, refusals, refuses)},
+	{"Squashed", squashed},
 	{"UnknownSchema", unknownSchema},
 	{"Baseline", baseline},
 	{"CheckCreatesNothing", checkCreatesNothing},
@@ -67,6 +68,23 @@ func refuses(w *world, r refusal) {
 		}
 		must(w, db.Close())
 	})
+}
+
+// squashed opens a database that has some of what was squashed, and all of it.
+func squashed(w *world) {
+	old := and(one, "0002_b.sql", "CREATE TABLE b(x)")
+	directive, err := app(w, old...).Squashed(2)
+	must(w, err)
+	set := app(w, "0002_all.sql", directive+"CREATE TABLE a(x); CREATE TABLE b(x)", "0003_c.sql", "CREATE TABLE c(x)")
+	must(w, w.up(app(w, one...)))
+	w.unchanged(func() {
+		wantError(w, w.up(set), migratingsqlite.ErrMissing, "it is at version 1, and the versions 1 to 2 were squashed into 0002_all", "unchanged, at version 1")
+	})
+	must(w, w.up(app(w, old...)))
+	for range 2 {
+		must(w, w.up(set))
+	}
+	want(w, w.rows("SELECT version, name FROM migratingsqlite_history WHERE set_name = 'app' ORDER BY version"), []string{"1|a", "2|b", "3|c"})
 }
 
 func unknownSchema(w *world) {
