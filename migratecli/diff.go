@@ -216,25 +216,6 @@ func made(ctx context.Context, set *migratingsqlite.Set, to int64) (s *schema.Sc
 	return s, r, err
 }
 
-// replayed lends a new database that was upgraded to a version, 0 for the newest.
-func replayed(ctx context.Context, set *migratingsqlite.Set, to int64, do func(*sql.DB) error) error {
-	dir, err := os.MkdirTemp("", "migratingsqlite")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	path := filepath.Join(dir, "replay.db")
-	if err := upTo(ctx, path, set, to); err != nil {
-		return fmt.Errorf("on an empty database: %w", err)
-	}
-	db, err := sql.Open("sqlite", fileDSN(path))
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	return do(db)
-}
-
 func repeats(set *migratingsqlite.Set) (r repeated, err error) {
 	for _, m := range set.Migrations() {
 		if m.Version > 0 {

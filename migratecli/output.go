@@ -6,8 +6,10 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/jedib0t/go-pretty/v6/text"
 	"golang.org/x/term"
@@ -191,4 +193,26 @@ func versioned(v int64) string {
 		return "R"
 	}
 	return fmt.Sprintf("%04d", v)
+}
+
+// labelOf is a migration as its file is called.
+func labelOf(version int64, name string) string {
+	if version == 0 {
+		return "R__" + name
+	}
+	return versioned(version) + "_" + name
+}
+
+// printable shows a text from a database as it is: nothing in it moves a cursor or
+// hides what follows.
+func printable(text string) string {
+	var b strings.Builder
+	for _, c := range text {
+		if unicode.IsPrint(c) || c == '\n' || c == '\t' {
+			b.WriteRune(c)
+		} else {
+			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(c), "'"))
+		}
+	}
+	return b.String()
 }

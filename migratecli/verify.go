@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/migratingsqlite/migratingsqlite"
 	"github.com/spf13/cobra"
 )
 
@@ -282,4 +283,13 @@ func slowest(list []*trial, rows [][]string) (kept [][]string, hidden int) {
 		kept = append(kept, rows[i])
 	}
 	return kept, len(list) - len(kept)
+}
+
+// took notes how long a migration took.
+func (v *verification) took(set string, a migratingsqlite.Applied, note func(*trial, int64)) {
+	for _, t := range v.Migrations {
+		if t.Set == set && t.Version == a.Version && t.Name == a.Name {
+			note(t, a.Duration.Milliseconds())
+		}
+	}
 }

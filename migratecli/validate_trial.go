@@ -260,45 +260,6 @@ func (tr *attempt) differences(ctx context.Context, b *bench, text string, place
 	return list, nil
 }
 
-// inside reads what there is in the bench, and its structure unless the texts are
-// those that were expected.
-func (b *bench) inside(ctx context.Context, expected string) (s *schema.Schema, text string, err error) {
-	db, err := b.open()
-	if err != nil {
-		return nil, "", err
-	}
-	defer db.Close()
-	if text, err = master(ctx, db); err == nil && (text != expected || text == "") {
-		s, err = schema.Of(ctx, db)
-	}
-	return s, text, err
-}
-
-// master returns the statements that SQLite keeps of all that there is.
-func master(ctx context.Context, db queryer) (string, error) {
-	rows, err := all(ctx, db, `SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite\_%' ESCAPE '\'
-		AND name NOT LIKE 'migratingsqlite\_%' ESCAPE '\' ORDER BY 1, 2`)
-	var b strings.Builder
-	for _, row := range rows {
-		fmt.Fprintln(&b, row)
-	}
-	return b.String(), err
-}
-
-// downTo undoes what is above a version.
-func (b *bench) downTo(ctx context.Context, version int64, set *migratingsqlite.Set) (undone bool, err error) {
-	m, err := b.migrator(0, set)
-	if err != nil {
-		return false, err
-	}
-	defer m.Close()
-	p, err := m.PlanDown(ctx, version)
-	if err == nil {
-		_, err = m.Down(ctx, p)
-	}
-	return err == nil, b.clean(err)
-}
-
 // leadsElsewhere says what is not as it was, at the first statement of the way
 // back.
 func leadsElsewhere(m migratingsqlite.Migration, l *lint.Migration, to int64, texts []string) lint.Finding {
