@@ -3,7 +3,6 @@ package migratecli
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/migratingsqlite/migratingsqlite"
+	"github.com/migratingsqlite/migratingsqlite/internal/engine"
 	"github.com/migratingsqlite/migratingsqlite/internal/schema"
 )
 
@@ -82,7 +82,7 @@ func (b *bench) ask(ctx context.Context, query string) (list [][]string, err err
 		return nil, err
 	}
 	defer db.Close()
-	rows, err := all(ctx, db, query)
+	rows, err := engine.Rows(ctx, db, query)
 	for _, row := range rows {
 		texts := make([]string, len(row))
 		for i, v := range row {
@@ -122,8 +122,8 @@ func (b *bench) inside(ctx context.Context, expected string) (s *schema.Schema, 
 }
 
 // master returns the statements that SQLite keeps of all that there is.
-func master(ctx context.Context, db queryer) (string, error) {
-	rows, err := all(ctx, db, `SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite\_%' ESCAPE '\'
+func master(ctx context.Context, db engine.Queryer) (string, error) {
+	rows, err := engine.Rows(ctx, db, `SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite\_%' ESCAPE '\'
 		AND name NOT LIKE 'migratingsqlite\_%' ESCAPE '\' ORDER BY 1, 2`)
 	var b strings.Builder
 	for _, row := range rows {
@@ -260,38 +260,4 @@ func replay(ctx context.Context, set *migratingsqlite.Set, from int64, look func
 		}
 	}
 	return nil
-}
-
-// queryer is a database, a connection of it, or a transaction.
-type queryer interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}
-
-// all returns the rows of a query.
-func all(ctx context.Context, db queryer, query string) (list [][]driver.Value, err error) {
-	rows, err := db.QueryContext(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	columns, err := rows.Columns()
-	if err != nil {
-		return nil, err
-	}
-	for rows.Next() {
-		row := make([]any, len(columns))
-		into := make([]any, len(columns))
-		for i := range row {
-			into[i] = &row[i]
-		}
-		if err := rows.Scan(into...); err != nil {
-			return nil, err
-		}
-		values := make([]driver.Value, len(row))
-		for i, v := range row {
-			values[i] = v
-		}
-		list = append(list, values)
-	}
-	return list, rows.Err()
 }

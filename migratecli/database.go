@@ -93,16 +93,21 @@ func (t *tool) load(name string) error {
 	if err != nil {
 		return err
 	}
-	var opts []migratingsqlite.SetOption
-	if t.layout != "" {
-		opts = append(opts, migratingsqlite.Layout(t.layout))
-	}
-	set, err := migratingsqlite.Load(name, os.DirFS(dir), opts...)
+	set, err := loadFrom(dir, name, t.layout)
 	if err != nil {
 		return fmt.Errorf("%s: %w", dir, err)
 	}
 	t.opts = []migratingsqlite.Option{migratingsqlite.WithSet(set)}
 	return nil
+}
+
+// loadFrom loads the migrations of a folder; the layout may be "".
+func loadFrom(dir, name, layout string) (*migratingsqlite.Set, error) {
+	var opts []migratingsqlite.SetOption
+	if layout != "" {
+		opts = append(opts, migratingsqlite.Layout(layout))
+	}
+	return migratingsqlite.Load(name, os.DirFS(dir), opts...)
 }
 
 // loadNone is load for a command that does not look at the migrations, and works

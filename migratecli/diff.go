@@ -168,7 +168,7 @@ func (t *tool) differ(ctx context.Context, file string, d schema.Decisions, n so
 	}
 	n.Up, n.Down = r.Up, r.Down
 	if !t.embedded {
-		if err := proven(ctx, dir, layout, n, want, have, repeated.names); err != nil {
+		if err := t.proven(ctx, dir, layout, n, want, have, repeated.names); err != nil {
 			return nil, fmt.Errorf("nothing is written: the migration was tried, and %w", err)
 		}
 	}
@@ -275,7 +275,7 @@ func wanted(ctx context.Context, file string) (s *schema.Schema, notes []string,
 
 // proven writes the migration into a copy of the folder, and applies and undoes
 // it as a program would.
-func proven(ctx context.Context, dir string, layout *source.Layout, n source.New, want, have *schema.Schema, elsewhere []string) error {
+func (t *tool) proven(ctx context.Context, dir string, layout *source.Layout, n source.New, want, have *schema.Schema, elsewhere []string) error {
 	copied, err := copyOf(dir)
 	if err != nil {
 		return err
@@ -285,7 +285,7 @@ func proven(ctx context.Context, dir string, layout *source.Layout, n source.New
 	if err != nil {
 		return shortened(err, copied, dir)
 	}
-	set, err := loadFrom(copied, defaultSet, layout)
+	set, err := loadFrom(copied, defaultSet, t.layout)
 	if err != nil {
 		return shortened(err, copied, dir)
 	}
@@ -331,14 +331,6 @@ func copyOf(dir string) (copied string, err error) {
 // shortened names the folder that a person knows.
 func shortened(err error, copied, dir string) error {
 	return errors.New(strings.ReplaceAll(err.Error(), copied, dir))
-}
-
-func loadFrom(dir, name string, layout *source.Layout) (*migratingsqlite.Set, error) {
-	var opts []migratingsqlite.SetOption
-	if layout != nil {
-		opts = append(opts, migratingsqlite.Layout(layout.Name))
-	}
-	return migratingsqlite.Load(name, os.DirFS(dir), opts...)
 }
 
 // has reports how a database has not the structure that it should have.

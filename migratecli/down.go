@@ -110,7 +110,7 @@ func below(ctx context.Context, m *migratingsqlite.Migrator, steps int) (int64, 
 	}
 	var versions []int64
 	for _, r := range records {
-		if r.Set == m.Sets()[0].Name() && r.Version > 0 && (r.Status == "applied" || r.Status == "baseline") {
+		if r.Set == m.Sets()[0].Name() && r.Version > 0 && isThere(r.Status) {
 			versions = append(versions, r.Version)
 		}
 	}

@@ -28,14 +28,14 @@ func (b *bench) look(ctx context.Context) (*facts, error) {
 	defer db.Close()
 	f := &facts{structure: make([]engine.Answer, len(schema.Queries)), orphans: map[string]int64{}}
 	for i, q := range schema.Queries {
-		if f.structure[i].Rows, err = all(ctx, db, q); err != nil {
+		if f.structure[i].Rows, err = engine.Rows(ctx, db, q); err != nil {
 			return nil, b.clean(err)
 		}
 	}
 	if f.rows, err = counts(ctx, db); err != nil {
 		return nil, b.clean(err)
 	}
-	orphans, err := all(ctx, db, `SELECT 'of ' || "table" || ' point to nothing in ' || parent, count(*) FROM pragma_foreign_key_check GROUP BY 1`)
+	orphans, err := engine.Rows(ctx, db, `SELECT 'of ' || "table" || ' point to nothing in ' || parent, count(*) FROM pragma_foreign_key_check GROUP BY 1`)
 	if err != nil {
 		f.unchecked = b.clean(err).Error()
 	}
@@ -98,7 +98,7 @@ func differs(have, want *facts, ignore []string) (list []string, err error) {
 
 // counts counts the rows of all tables that can be read.
 func counts(ctx context.Context, db *sql.DB) (map[string]int64, error) {
-	tables, err := all(ctx, db, `SELECT name FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'virtual')
+	tables, err := engine.Rows(ctx, db, `SELECT name FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'virtual')
 		AND name NOT LIKE 'sqlite\_%' ESCAPE '\' AND name NOT LIKE 'migratingsqlite\_%' ESCAPE '\'`)
 	rows, c := map[string]int64{}, &counter{db, map[string]int64{}}
 	for _, t := range tables {

@@ -98,20 +98,10 @@ func (t *tool) one(cmd *cobra.Command, dsn string, do work) error {
 	if err != nil {
 		return t.fail(cmd, name, err)
 	}
-	if t.json {
-		err = writeJSON(cmd.OutOrStdout(), r)
-	} else {
-		p := newPrinter(cmd.OutOrStdout())
-		r.text(p)
-		err = p.broken
+	if err := t.say(cmd, r, r.text); err != nil || r.code() == 0 {
+		return err
 	}
-	switch {
-	case err != nil:
-		return writing(err)
-	case r.code() != 0:
-		return &exitError{r.code(), nil}
-	}
-	return nil
+	return &exitError{r.code(), nil}
 }
 
 // fail says what has failed as JSON, too.
@@ -120,14 +110,6 @@ func (t *tool) fail(cmd *cobra.Command, name string, err error) error {
 		writeJSON(cmd.OutOrStdout(), failure{name, err.Error()})
 	}
 	return err
-}
-
-// writing makes the error of a result that could not be written, nil of nil.
-func writing(err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("writing the results: %w", err)
 }
 
 // targets expands what the arguments name. The driver's own way to write a name

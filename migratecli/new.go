@@ -47,7 +47,8 @@ of its command.`,
 			if err != nil {
 				return err
 			}
-			return t.wrote(cmd, w)
+			r := newWritten(w, nil)
+			return t.say(cmd, r, r.show)
 		},
 	}
 	f := cmd.Flags()
@@ -109,24 +110,6 @@ func (t *tool) place() (dir string, layout *source.Layout, err error) {
 		return dir, layout, nil
 	}
 	return "", nil, errors.New(strings.Replace(err.Error(), "with Dir", "with --dir", 1)) // not in Go
-}
-
-// wrote says what was written.
-func (t *tool) wrote(cmd *cobra.Command, w *source.Written) error {
-	r := newWritten(w, nil)
-	return t.say(cmd, r, r.show)
-}
-
-// say writes what a command has done: for programs, or for people.
-func (t *tool) say(cmd *cobra.Command, v any, show func(*printer)) (err error) {
-	if t.json {
-		err = writeJSON(cmd.OutOrStdout(), v)
-	} else {
-		p := newPrinter(cmd.OutOrStdout())
-		show(p)
-		err = p.broken
-	}
-	return writing(err)
 }
 
 func newWritten(w *source.Written, notes []string) written {

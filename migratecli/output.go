@@ -12,6 +12,8 @@ import (
 	"unicode"
 
 	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/migratingsqlite/migratingsqlite"
+	"github.com/spf13/cobra"
 	"golang.org/x/term"
 )
 
@@ -136,6 +138,26 @@ func (p *printer) failed(name, why string) {
 	p.wrapped(4, nil, name+" failed"+rest)
 }
 
+// say writes what a command has done: for programs, or for people.
+func (t *tool) say(cmd *cobra.Command, v any, show func(*printer)) (err error) {
+	if t.json {
+		err = writeJSON(cmd.OutOrStdout(), v)
+	} else {
+		p := newPrinter(cmd.OutOrStdout())
+		show(p)
+		err = p.broken
+	}
+	return writing(err)
+}
+
+// writing makes the error of a result that could not be written, nil of nil.
+func writing(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("writing the results: %w", err)
+}
+
 // writeJSON writes a value as one line.
 func writeJSON(w io.Writer, v any) error {
 	enc := json.NewEncoder(w)
@@ -197,10 +219,7 @@ func versioned(v int64) string {
 
 // labelOf is a migration as its file is called.
 func labelOf(version int64, name string) string {
-	if version == 0 {
-		return "R__" + name
-	}
-	return versioned(version) + "_" + name
+	return migratingsqlite.Migration{Version: version, Name: name}.String()
 }
 
 // printable shows a text from a database as it is: nothing in it moves a cursor or

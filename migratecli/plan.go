@@ -314,11 +314,7 @@ func (s *step) text(p *printer) {
 	if s.Compatible {
 		kind = p.paint(good, "compatible")
 	}
-	name := versioned(s.Version) + "_" + s.Name
-	if s.Version == 0 {
-		name = "R__" + s.Name
-	}
-	p.printf("\n  %s  %s\n", p.paint(bold, p.cut(name, len("  ")+len("  compatible"))), kind)
+	p.printf("\n  %s  %s\n", p.paint(bold, p.cut(labelOf(s.Version, s.Name), len("  ")+len("  compatible"))), kind)
 	showChanges(p, 4, s.Changes)
 	for _, table := range s.Rebuilds {
 		p.printf("    %s %s is made anew\n", p.paint(open, "!"), table)

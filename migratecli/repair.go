@@ -91,7 +91,7 @@ func newRepair(ctx context.Context, m *migratingsqlite.Migrator, versions []int6
 	for _, s := range status[0].Migrations {
 		if s.State == "changed" && (versions == nil || slices.Contains(versions, s.Version)) {
 			for _, rec := range records {
-				if rec.Set == r.Set && rec.Version == s.Version && (rec.Status == "applied" || rec.Status == "baseline") {
+				if rec.Set == r.Set && rec.Version == s.Version && isThere(rec.Status) {
 					changed = append(changed, rec)
 				}
 			}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/migratingsqlite/migratingsqlite"
+	"github.com/migratingsqlite/migratingsqlite/internal/engine"
 	"github.com/migratingsqlite/migratingsqlite/internal/lint"
 	"github.com/migratingsqlite/migratingsqlite/internal/schema"
 	"github.com/migratingsqlite/migratingsqlite/internal/script"
@@ -126,7 +127,7 @@ func (tr *attempt) up(ctx context.Context) (note string, err error) {
 		return "", err
 	}
 	for _, p := range lint.Probes(before) {
-		if _, err := all(ctx, db, p.SQL); err != nil {
+		if _, err := engine.Rows(ctx, db, p.SQL); err != nil {
 			tr.lint.Unusable = append(tr.lint.Unusable, lint.Unusable{Kind: p.Kind, Name: p.Name, Err: err.Error()})
 		}
 	}

@@ -88,7 +88,7 @@ func (b *bench) foreign(ctx context.Context, dsn string) (list []string, err err
 	defer db.Close()
 	var answers []engine.Answer
 	for _, q := range adopt.Queries(table) {
-		rows, err := all(ctx, db, q)
+		rows, err := engine.Rows(ctx, db, q)
 		answers = append(answers, engine.Answer{Rows: rows, Err: err})
 	}
 	found, err := adopt.Recognise(answers, table)
