@@ -96,7 +96,7 @@ func (r *backedUp) code() int     { return 0 }
 func (r *backedUp) brief() string { return "backed up" }
 
 func (r *backedUp) text(p *printer) {
-	p.printf("%s  %s to %s (%s)\n", p.paint(bold, r.Database), p.paint(good, "copied"), r.Path, size(r.Bytes))
+	p.printf("%s  %s to %s (%s)\n", p.paint(bold, r.Database), p.paint(good, "copied"), r.Path, snapshot.Size(r.Bytes))
 	for _, path := range r.Removed {
 		p.printf("  %s %s\n", p.paint(open, "removed"), path)
 	}
@@ -191,7 +191,7 @@ func (r *backupList) brief() string {
 func (r *backupList) text(p *printer) {
 	p.printf("%s  %s in %s\n", p.paint(bold, r.Database), r.brief(), r.Folder)
 	for _, b := range r.Backups {
-		p.printf("\n  %s  version %d, %s", p.paint(bold, when(b.TakenAt)), b.Version, size(b.Bytes))
+		p.printf("\n  %s  version %d, %s", p.paint(bold, when(b.TakenAt)), b.Version, snapshot.Size(b.Bytes))
 		switch {
 		case b.Damage != "":
 			p.printf(", %s", p.paint(bad, "damaged"))

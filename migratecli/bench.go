@@ -21,9 +21,16 @@ type bench struct {
 	dsn, path string
 }
 
-// scratch is a bench of SQLite that need not outlive a crash.
-func scratch(path string) *bench {
-	return (&bench{tool: &tool{}, dsn: "?_pragma=synchronous(0)"}).at(path)
+// scratch is a bench of SQLite, for files that need not outlive a crash.
+func scratch(path string) *bench { return (&tool{}).bench("").at(path) }
+
+// bench is one for files of the engine that a DSN is for. The first is made by
+// [bench.at].
+func (t *tool) bench(dsn string) *bench {
+	if otherEngine(dsn) {
+		return &bench{tool: t, dsn: "libsql:"}
+	}
+	return &bench{tool: t, dsn: "?_pragma=synchronous(0)"}
 }
 
 // at is another file to try the same on.
@@ -50,6 +57,22 @@ func (b *bench) up(ctx context.Context, to int64, sets ...*migratingsqlite.Set) 
 	start := time.Now()
 	done, err := m.Up(ctx)
 	return done, time.Since(start), b.clean(err)
+}
+
+// made makes another file of the same: with the earlier sets, and the set up to a
+// version, where 0 is nothing of it.
+func (b *bench) made(ctx context.Context, path string, earlier []*migratingsqlite.Set, set *migratingsqlite.Set, version int64) (*bench, error) {
+	b = b.at(path)
+	for _, s := range earlier {
+		if _, _, err := b.up(ctx, 0, s); err != nil {
+			return nil, err
+		}
+	}
+	if version == 0 {
+		return b, nil
+	}
+	_, _, err := b.up(ctx, version, set)
+	return b, err
 }
 
 // downTo undoes what is above a version.

@@ -12,9 +12,10 @@ import (
 	"unicode"
 
 	"github.com/jedib0t/go-pretty/v6/text"
-	"github.com/migratingsqlite/migratingsqlite"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"github.com/migratingsqlite/migratingsqlite"
 )
 
 // A printer writes for people.
@@ -176,21 +177,6 @@ func took(d time.Duration) string {
 		return fmt.Sprintf("%.1f s", d.Seconds())
 	}
 	return d.Round(time.Second).String()
-}
-
-// size shows a number of bytes in the unit that suits it.
-func size(n int64) string {
-	if n < 1000 {
-		return count(int(n), "byte")
-	}
-	f, unit := float64(n)/1000, "kB"
-	for _, u := range []string{"MB", "GB", "TB"} {
-		if f < 1000 {
-			break
-		}
-		f, unit = f/1000, u
-	}
-	return fmt.Sprintf("%.1f %s", f, unit)
 }
 
 // when shows a moment in the time of the person who reads it.

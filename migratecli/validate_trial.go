@@ -39,11 +39,7 @@ func (t *tool) tried(ctx context.Context, dsn string, earlier []*migratingsqlite
 		return "", err
 	}
 	defer os.RemoveAll(dir)
-	b := &bench{tool: t, dsn: "?_pragma=synchronous(0)"} // it need not outlive a crash
-	if otherEngine(dsn) {
-		b.dsn = "libsql:"
-	}
-	tr := &attempt{bench: b, earlier: earlier, set: set, lint: s, dir: dir, from: from}
+	tr := &attempt{bench: t.bench(dsn), earlier: earlier, set: set, lint: s, dir: dir, from: from}
 	if note, err = tr.up(ctx); err != nil {
 		return "", err
 	}
@@ -221,17 +217,7 @@ func (tr *attempt) down(ctx context.Context) error {
 // at makes a database that is at a version.
 func (tr *attempt) at(ctx context.Context, version int64) (*bench, error) {
 	tr.n++
-	b := tr.bench.at(filepath.Join(tr.dir, fmt.Sprintf("%d.db", tr.n)))
-	for _, set := range tr.earlier {
-		if _, _, err := b.up(ctx, 0, set); err != nil {
-			return nil, err
-		}
-	}
-	if version == 0 {
-		return b, nil
-	}
-	_, _, err := b.up(ctx, version, tr.set)
-	return b, err
+	return tr.bench.made(ctx, filepath.Join(tr.dir, fmt.Sprintf("%d.db", tr.n)), tr.earlier, tr.set, version)
 }
 
 // differences compares a database with what there is after the migration at a

@@ -48,7 +48,7 @@ func newPartial(folder, database string) (*partial, error) {
 // roomFor refuses to write more than there is room for.
 func roomFor(bytes int64, folder string) error {
 	if free, ok := freeBytes(folder); ok && free < bytes {
-		return fmt.Errorf("the disk of %s has %s free, and %s are needed", folder, size(free), size(bytes))
+		return fmt.Errorf("the disk of %s has %s free, and %s are needed", folder, Size(free), Size(bytes))
 	}
 	return nil
 }
@@ -119,9 +119,12 @@ func (r untilDone) Read(b []byte) (int, error) {
 	return r.Reader.Read(b)
 }
 
-// size is a number of bytes for people.
-func size(bytes int64) string {
-	if bytes < 1000 {
+// Size writes a number of bytes for people, in the decimal unit that suits it.
+func Size(bytes int64) string {
+	switch {
+	case bytes == 1:
+		return "1 byte"
+	case bytes < 1000:
 		return fmt.Sprintf("%d bytes", bytes)
 	}
 	n, unit := float64(bytes)/1000, "kB"
