@@ -243,6 +243,30 @@ func (m *Migrator) Up(ctx context.Context) (*Result, error) {
 	return result, nil
 }
 
+// Baseline records what [Migrator.Plan] calls Baseline: the migrations that a
+// database without a history has already, by [WithBaseline], by what another tool
+// recorded, or by its structure. It applies none. The plan that it returns says
+// what was recorded, and what is pending still; where there is nothing to record
+// it writes nothing.
+func (m *Migrator) Baseline(ctx context.Context) (*Plan, error) {
+	plan, err := m.Plan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if plan.Err == nil && !slices.ContainsFunc(plan.Sets, func(s SetPlan) bool { return len(s.Baseline) > 0 }) {
+		return plan, nil
+	}
+	if err := m.mayWrite(); err != nil {
+		return nil, err
+	}
+	recording := *m.config
+	recording.recording = true
+	if _, err := m.upgrade(ctx, &recording); err != nil {
+		return nil, err
+	}
+	return plan, nil
+}
+
 // upgrade is one upgrade, as a config says.
 func (m *Migrator) upgrade(ctx context.Context, c *config) (report *report, err error) {
 	w := &waiter{budget: c.timeout}
