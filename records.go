@@ -12,15 +12,15 @@ import (
 // migratingsqlite_history.
 type Record struct {
 	Set      string
-	Version  int64 // 0 for a repeatable migration
-	Name     string
+	Version  int64  // 0 for a repeatable migration
+	Name     string // without the version
 	Checksum string // see [Migration]
 	// Status is applied, baseline (it was there when the history began), failed
 	// or rolled_back. The schema has a migration in the first two.
 	Status     string
 	Compatible bool          // code that does not know it can go on working
 	AppliedAt  time.Time     // by the database's clock; of the last attempt, where it failed
-	Duration   time.Duration // in milliseconds
+	Duration   time.Duration // to the millisecond
 	DownSQL    string        // the way back that is kept for programs without the file; "" if there is none
 	AppliedBy  string        // user of the operating system
 	AppVersion string        // of the program, as its build information has it

@@ -6,22 +6,7 @@ import (
 	"fmt"
 
 	"modernc.org/sqlite"
-
-	"github.com/migratingsqlite/migratingsqlite/internal/engine"
 )
-
-// Of reads the structure of a database that nobody changes meanwhile. Objects
-// with a name in ignore, and what is on such tables, are left out.
-func Of(ctx context.Context, db engine.Queryer, ignore ...string) (*Schema, error) {
-	answers := make([]engine.Answer, len(Queries))
-	for i, q := range Queries {
-		answers[i].Rows, answers[i].Err = engine.Rows(ctx, db, q)
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-	}
-	return Read(answers, ignore...)
-}
 
 // A scratch is a database in memory on which statements are tried.
 type scratch struct{ db *sql.DB }
