@@ -803,7 +803,7 @@ func distinct(list []string) []string {
 
 // quoteName writes a name as SQL needs it.
 func quoteName(name string) string {
-	if name != "" && wordEnd(name, 0) == len(name) && isWord(name[0]) && !isDigit(name[0]) && name[0] != '$' && keywords[fold(name)] != reserved {
+	if name != "" && wordEnd(name, 0) == len(name) && isWord(name[0]) && !isDigit(name[0]) && name[0] != '$' && keywords()[fold(name)] != reserved {
 		return name
 	}
 	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`

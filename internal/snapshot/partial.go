@@ -11,8 +11,9 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"regexp"
 	"time"
+
+	"github.com/migratingsqlite/migratingsqlite/internal/lazy"
 )
 
 // A partial is a file that is being written. Its writer has a lock on it, which
@@ -29,7 +30,7 @@ type partial struct {
 const idleTime = time.Minute
 
 // Nothing else is called so.
-var partialForm = regexp.MustCompile(`^.+-[A-Z2-7]{26}\.snapshot\.partial$`)
+var partialForm = lazy.Regexp(`^.+-[A-Z2-7]{26}\.snapshot\.partial$`)
 
 func newPartial(folder, database string) (*partial, error) {
 	dir, err := filepath.Abs(folder) // SQLite opens it, too
@@ -88,7 +89,7 @@ func (p *partial) discard() {
 func sweep(folder string) {
 	entries, _ := os.ReadDir(folder)
 	for _, e := range entries {
-		if !partialForm.MatchString(e.Name()) || !e.Type().IsRegular() {
+		if !partialForm().MatchString(e.Name()) || !e.Type().IsRegular() {
 			continue
 		}
 		path := filepath.Join(folder, e.Name())

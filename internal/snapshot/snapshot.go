@@ -17,7 +17,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,6 +24,8 @@ import (
 	"unicode/utf8"
 
 	"modernc.org/sqlite"
+
+	"github.com/migratingsqlite/migratingsqlite/internal/lazy"
 )
 
 // A Snapshot is a copy of a database as it was at one moment. Its file is an
@@ -49,8 +50,8 @@ const (
 )
 
 var (
-	nameForm = regexp.MustCompile(`^(.+)-(\d{8}T\d{6}\.\d{6}Z)-v(\d{1,19})-([0-9a-f]{12})-([0-9a-f]{16})\.snapshot$`)
-	sumForm  = regexp.MustCompile(`-([0-9a-f]{16})\.(snapshot|replaced)$`)
+	nameForm = lazy.Regexp(`^(.+)-(\d{8}T\d{6}\.\d{6}Z)-v(\d{1,19})-([0-9a-f]{12})-([0-9a-f]{16})\.snapshot$`)
+	sumForm  = lazy.Regexp(`-([0-9a-f]{16})\.(snapshot|replaced)$`)
 )
 
 // ErrNoFile is the error for a database that has no file: one in memory.
@@ -342,14 +343,14 @@ func check(ctx context.Context, conn *sql.Conn, p *partial, moments ...facts) er
 
 // harmless is what these checks say of rows that could not be inserted now, and of
 // pages that nothing is in: a copy neither does that nor mends it.
-var harmless = regexp.MustCompile(`^(ok|\*\*\* in database .*|Page \d+:? (is )?never used|(NULL|non-\w+|NUMERIC|TEXT) value in .*|CHECK constraint failed in .*)$`)
+var harmless = lazy.Regexp(`^(ok|\*\*\* in database .*|Page \d+:? (is )?never used|(NULL|non-\w+|NUMERIC|TEXT) value in .*|CHECK constraint failed in .*)$`)
 
 // damage is what is wrong with the structure of a file, by a PRAGMA.
 func damage(ctx context.Context, conn *sql.Conn, pragma string) (list []string, err error) {
 	found, err := rows(ctx, conn, "PRAGMA "+pragma)
 	for _, row := range found {
 		for line := range strings.SplitSeq(row, "\n") {
-			if !harmless.MatchString(line) && len(list) < 10 {
+			if !harmless().MatchString(line) && len(list) < 10 {
 				list = append(list, line)
 			}
 		}
@@ -368,7 +369,7 @@ func List(folder, database string) (list []Snapshot, err error) {
 	database = resolved(database)
 	base, id := shortened(database), identity(folder, database)
 	for _, e := range entries {
-		m := nameForm.FindStringSubmatch(e.Name())
+		m := nameForm().FindStringSubmatch(e.Name())
 		if m == nil || m[1] != base || m[4] != id || !e.Type().IsRegular() {
 			continue
 		}
@@ -456,7 +457,7 @@ func Check(ctx context.Context, path string) error {
 	if _, err := databaseSize(path); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	m := sumForm.FindStringSubmatch(filepath.Base(path))
+	m := sumForm().FindStringSubmatch(filepath.Base(path))
 	if m == nil {
 		return checkForeign(ctx, path)
 	}
