@@ -1,12 +1,7 @@
 package migratecli
 
 import (
-	"cmp"
-	"context"
 	"database/sql"
-	"errors"
-	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"slices"
@@ -16,66 +11,12 @@ import (
 	"github.com/migratingsqlite/migratingsqlite/internal/engine"
 )
 
-// defaultSet is the name of a set where nothing else says one.
-const defaultSet = "app"
-
 // migrator opens the database that a DSN names. Options that a command adds come
 // behind the program's own. It may be called from several goroutines once the
 // sets are known.
 func (t *tool) migrator(dsn string, more ...migratingsqlite.Option) (*migratingsqlite.Migrator, error) {
 	opts := slices.Concat([]migratingsqlite.Option{migratingsqlite.WithLogger(slog.New(slog.DiscardHandler))}, t.opts, more)
 	return migratingsqlite.NewMigrator(dsn, opts...)
-}
-
-// findSet loads the migrations. The first history that is met says what the set is
-// called; a fleet is of one program. If there is but one database, and it cannot
-// be read, that is the error.
-func (t *tool) findSet(ctx context.Context, dsns ...string) error {
-	if t.embedded {
-		return nil
-	}
-	name := cmp.Or(t.set, defaultSet)
-	if t.anySet {
-		return t.loadNone()
-	}
-	if err := t.load(name); err != nil || t.set != "" {
-		return err
-	}
-	for _, dsn := range dsns[:min(len(dsns), 10)] {
-		found, err := t.setName(ctx, dsn)
-		switch {
-		case err != nil && len(dsns) == 1:
-			return err
-		case err != nil || found == "": // said of this database, and the others may do
-			continue
-		case found != name:
-			err = t.load(found)
-		}
-		t.set = found
-		return err
-	}
-	return nil
-}
-
-// setName returns the name of the only set that a database has a history of, ""
-// if there is none. Its errors are [*databaseError]s.
-func (t *tool) setName(ctx context.Context, dsn string) (name string, err error) {
-	m, err := t.migrator(dsn)
-	if err != nil {
-		return "", &databaseError{t.name(dsn), err}
-	}
-	defer m.Close()
-	history, err := m.History(ctx)
-	if err != nil {
-		return "", &databaseError{m.Database(), err}
-	}
-	for _, r := range history {
-		if name != "" && name != r.Set {
-			return defaultSet, nil // a refusal will name them
-		}
-		name = r.Set
-	}
-	return name, nil
 }
 
 // databaseError is an error of one database.
@@ -85,60 +26,8 @@ type databaseError struct {
 }
 
 func (e *databaseError) Error() string { return e.err.Error() }
+
 func (e *databaseError) Unwrap() error { return e.err }
-
-// load loads the migrations from the folder under a name.
-func (t *tool) load(name string) error {
-	dir, err := t.folder()
-	if err != nil {
-		return err
-	}
-	set, err := loadFrom(dir, name, t.layout)
-	if err != nil {
-		return fmt.Errorf("%s: %w", dir, err)
-	}
-	t.opts = []migratingsqlite.Option{migratingsqlite.WithSet(set)}
-	return nil
-}
-
-// loadFrom loads the migrations of a folder; the layout may be "".
-func loadFrom(dir, name, layout string) (*migratingsqlite.Set, error) {
-	var opts []migratingsqlite.SetOption
-	if layout != "" {
-		opts = append(opts, migratingsqlite.Layout(layout))
-	}
-	return migratingsqlite.Load(name, os.DirFS(dir), opts...)
-}
-
-// loadNone is load for a command that does not look at the migrations, and works
-// without the folder.
-func (t *tool) loadNone() error {
-	set, err := migratingsqlite.Load(defaultSet, nil, migratingsqlite.Func(1, "none", func(context.Context, migratingsqlite.Tx) error { return nil }, nil))
-	t.opts = []migratingsqlite.Option{migratingsqlite.WithSet(set)}
-	return err
-}
-
-// folder returns the folder with the migrations.
-func (t *tool) folder() (string, error) {
-	if t.dir != "" {
-		info, err := os.Stat(t.dir)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			return "", fmt.Errorf("--dir %s: there is no such folder", t.dir)
-		case err != nil:
-			return "", fmt.Errorf("--dir: %w", err)
-		case !info.IsDir():
-			return "", fmt.Errorf("--dir %s: that is a file; name the folder that it is in", t.dir)
-		}
-		return t.dir, nil
-	}
-	for _, dir := range []string{"migrations", "db/migrations"} {
-		if info, err := os.Stat(dir); err == nil && info.IsDir() {
-			return dir, nil
-		}
-	}
-	return ".", nil
-}
 
 // reader opens the database of a migrator for reading. Unlike the DSN itself it
 // creates no file, and runs no PRAGMA that may write. A file that is missing has

@@ -120,3 +120,30 @@ func unlike(now, first map[string]int64) (list []string) {
 	}
 	return list
 }
+
+// A counter counts the rows of the tables of a database, each once.
+type counter struct {
+	db    *sql.DB // nil where there is none
+	known map[string]int64
+}
+
+// of returns the number of rows of a table, if there is such a table.
+func (c *counter) of(ctx context.Context, table string) (int64, bool) {
+	if n, ok := c.known[table]; ok {
+		return n, n >= 0
+	}
+	n := int64(-1)
+	if c.db != nil {
+		if err := c.db.QueryRowContext(ctx, `SELECT count(*) FROM "`+strings.ReplaceAll(table, `"`, `""`)+`"`).Scan(&n); err != nil {
+			n = -1
+		}
+	}
+	c.known[table] = n
+	return n, n >= 0
+}
+
+func (c *counter) close() {
+	if c.db != nil {
+		c.db.Close()
+	}
+}

@@ -136,27 +136,6 @@ func (t *tool) validated(cmd *cobra.Command, args []string, from int64, all bool
 	return r, nil
 }
 
-// sets loads the migrations. A database knows what a set is called.
-func (t *tool) sets(ctx context.Context, dsn string, isDatabase bool) ([]*migratingsqlite.Set, error) {
-	err := error(nil)
-	switch {
-	case t.embedded:
-	case isDatabase:
-		err = t.findSet(ctx, dsn)
-	default:
-		err = t.load(cmp.Or(t.set, defaultSet))
-	}
-	if err != nil {
-		return nil, err
-	}
-	m, err := t.migrator(dsn)
-	if err != nil {
-		return nil, err
-	}
-	defer m.Close()
-	return m.Sets(), nil
-}
-
 // refusedSet makes findings of an error of Load; nil of any other.
 func refusedSet(err error) (list []lint.Finding) {
 	if !errors.Is(err, migratingsqlite.ErrMalformed) {

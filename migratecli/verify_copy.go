@@ -18,7 +18,6 @@ import (
 	"github.com/migratingsqlite/migratingsqlite"
 	"github.com/migratingsqlite/migratingsqlite/internal/adopt"
 	"github.com/migratingsqlite/migratingsqlite/internal/engine"
-	"github.com/migratingsqlite/migratingsqlite/internal/script"
 )
 
 // verifyCopy proves the upgrade of one database.
@@ -446,19 +445,11 @@ func (p *proof) likeBefore(ctx context.Context, partly bool) ([]string, error) {
 	// Repeatable migrations describe the newest version, and are gone.
 	ignore := slices.Clone(p.ignore)
 	for _, set := range p.sets {
-		for _, m := range set.Migrations() {
-			if m.Version > 0 {
-				continue
-			}
-			up, _, err := m.SQL()
-			if err != nil {
-				return nil, err
-			}
-			statements, _ := script.Split(up)
-			for _, st := range statements {
-				ignore = append(ignore, st.Effect().Name)
-			}
+		made, err := repeats(set)
+		if err != nil {
+			return nil, err
 		}
+		ignore = append(ignore, made.names...)
 	}
 	return differs(now, p.before, ignore)
 }
