@@ -24,7 +24,8 @@ func newBar(cmd *cobra.Command, n int, out io.Writer) *bar {
 		return b
 	}
 	b.shown = progressbar.NewOptions(n, progressbar.OptionSetDescription(b.what), progressbar.OptionSetWriter(cmd.ErrOrStderr()),
-		progressbar.OptionSetWidth(16), progressbar.OptionSetTheme(progressbar.Theme{Saucer: "█", SaucerPadding: "░", BarStart: " ", BarEnd: " "}), progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("databases"),
+		progressbar.OptionSetWidth(16), progressbar.OptionSetTheme(progressbar.Theme{Saucer: "█", SaucerPadding: "░", BarStart: " ", BarEnd: " "}),
+		progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("databases"),
 		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetRenderBlankState(true), progressbar.OptionUseANSICodes(true), progressbar.OptionClearOnFinish())
 	return b
 }

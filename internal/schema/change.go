@@ -10,7 +10,8 @@ import (
 	"github.com/migratingsqlite/migratingsqlite/internal/near"
 )
 
-// Decisions are what no structure tells of a change, and somebody must.
+// Decisions are what no structure tells of a change, and somebody must. Errors and
+// questions call them as the command diff takes them: --rename, --drop and --using.
 type Decisions struct {
 	Renames []Rename
 	Drops   []Name  // are to go with what is in them, although something like them comes
