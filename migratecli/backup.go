@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -296,6 +297,8 @@ func (r *restored) text(p *printer) {
 	}
 	if r.TakenAt != nil {
 		p.printf("  taken %s, at version %d\n", when(*r.TakenAt), r.Version)
+	} else if strings.HasSuffix(r.Path, ".snapshot") && snapshot.IsCopy(r.Path) {
+		p.printf("  %s\n", p.paint(bad, "taken of another database, or of this one in another place"))
 	}
 	if r.Kept != "" {
 		p.printf("  what was there is in %s\n", r.Kept)
