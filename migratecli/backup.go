@@ -144,7 +144,7 @@ name; the exit code is 1 if one is damaged.`,
 			r := &backupList{Database: m.Database(), Folder: backupFolder(m, *in), Backups: []backupEntry{}}
 			list, err := snapshot.List(r.Folder, path)
 			if err != nil {
-				return nil, err
+				return nil, fmt.Errorf("migratingsqlite: %s: %w", m.Database(), err)
 			}
 			for _, s := range list {
 				e := backupEntry{Path: s.Path, TakenAt: s.Time, Version: s.Version, Bytes: s.Size, Checked: check}

@@ -359,7 +359,7 @@ func damage(ctx context.Context, conn *sql.Conn, pragma string) (list []string, 
 
 // List returns the snapshots of a database that are in a folder, as they were
 // taken. Every other file is left out: one of another name, another database's,
-// one that is no database or was cut off. A folder that does not exist has none.
+// one that is no database or was cut off. One that may not be read counts. A folder that does not exist has none.
 func List(folder, database string) (list []Snapshot, err error) {
 	names, err := namesIn(folder)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -383,7 +383,11 @@ func List(folder, database string) (list []Snapshot, err error) {
 		if s.Version, err = strconv.ParseInt(m[3], 10, 64); err != nil {
 			continue
 		}
-		if s.Size, err = databaseSize(s.Path); errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNoDatabase) {
+		s.Size, err = databaseSize(s.Path)
+		if info, other := os.Lstat(s.Path); other == nil && errors.Is(err, fs.ErrPermission) {
+			s.Size, err = info.Size(), nil // taken by another user, for whom it is
+		}
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNoDatabase) {
 			continue
 		} else if err != nil {
 			return nil, err
