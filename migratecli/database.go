@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -58,7 +59,8 @@ func (t *tool) findSet(ctx context.Context, dsns ...string) error {
 }
 
 // setName returns the name of the only set that a database has a history of, ""
-// if there is none. Its errors are [*databaseError]s.
+// if there is none. An attempt that failed may have been one with the wrong name.
+// Its errors are [*databaseError]s.
 func (t *tool) setName(ctx context.Context, dsn string) (name string, err error) {
 	m, err := t.migrator(dsn)
 	if err != nil {
@@ -70,6 +72,9 @@ func (t *tool) setName(ctx context.Context, dsn string) (name string, err error)
 		return "", &databaseError{m.Database(), err}
 	}
 	for _, r := range history {
+		if r.Status == "failed" {
+			continue
+		}
 		if name != "" && name != r.Set {
 			return defaultSet, nil // a refusal will name them
 		}
@@ -99,11 +104,39 @@ func (t *tool) load(name string) error {
 	}
 	set, err := migratingsqlite.Load(name, os.DirFS(dir), opts...)
 	if err != nil {
-		return fmt.Errorf("%s: %w", dir, err)
+		return fmt.Errorf("%s: %w", dir, inFlags(err))
 	}
 	t.opts = []migratingsqlite.Option{migratingsqlite.WithSet(set)}
 	return nil
 }
+
+// inFlags is an error about a folder in the words of a person who writes no Go.
+func inFlags(err error) error {
+	if text := flagWords(err.Error()); text != err.Error() {
+		return &reworded{err, text}
+	}
+	return err
+}
+
+func flagWords(text string) string {
+	return strings.NewReplacer(
+		"name one with Dir", "name one with --dir",
+		"say whose with Layout", "say whose with --layout",
+		"is the go:embed pattern right?", "name another folder with --dir, or begin with new",
+	).Replace(layoutForm.ReplaceAllString(text, "--layout $1"))
+}
+
+// layoutForm is how a program says whose folder it is.
+var layoutForm = regexp.MustCompile(`Layout\("([^"]+)"\)( or _migrate_layout=\S+)?`)
+
+// reworded is an error with another text.
+type reworded struct {
+	error
+	text string
+}
+
+func (r *reworded) Error() string { return r.text }
+func (r *reworded) Unwrap() error { return r.error }
 
 // loadNone is load for a command that does not look at the migrations, and works
 // without the folder.

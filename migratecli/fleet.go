@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -152,6 +153,9 @@ func (t *tool) targets(cmd *cobra.Command, args []string) (dsns []string, err er
 			return nil, fmt.Errorf("%s: no file has such a name", pattern)
 		}
 		for _, f := range found {
+			if strings.ContainsAny(f, "?:") { // as a DSN it would be another file
+				f = fileDSN(f)
+			}
 			if hasParams {
 				f += "?" + params
 			}
@@ -171,12 +175,38 @@ func (t *tool) targets(cmd *cobra.Command, args []string) (dsns []string, err er
 	if len(dsns) == 0 && t.dsn != "" {
 		dsns = append(dsns, t.dsn)
 	}
+	for _, dsn := range dsns {
+		if err := contradiction(cmd, dsn); err != nil {
+			return nil, err
+		}
+	}
 	seen := make(map[string]bool, len(dsns))
 	return slices.DeleteFunc(dsns, func(dsn string) bool {
 		twice := seen[dsn]
 		seen[dsn] = true
 		return twice
 	}), nil
+}
+
+// saidTwice are the flags for which a DSN has a parameter. The parameter would
+// win, unseen. How far down goes is not how far up goes.
+var saidTwice = map[string]string{"to": "_migrate_to", "layout": "_migrate_layout", "table": "_migrate_adopt_table", "set": "_migrate_set"}
+
+// contradiction refuses a flag where the DSN says something else.
+func contradiction(cmd *cobra.Command, dsn string) error {
+	for _, p := range parameters(dsn) {
+		key, value, _ := strings.Cut(p, "=")
+		if key == "_migrate_baseline" && cmd.Name() == "baseline" && value != cmd.Flags().Arg(0) {
+			return usageError(cmd, "the version is %s, and the DSN says %s: say one of them", cmd.Flags().Arg(0), p)
+		}
+		for flag, parameter := range saidTwice {
+			f := cmd.Flags().Lookup(flag)
+			if text, err := url.QueryUnescape(value); key == parameter && f != nil && f.Changed && !(flag == "to" && cmd.Name() == "down") && err == nil && text != f.Value.String() {
+				return usageError(cmd, "--%s is %s, and the DSN says %s=%s: say one of them", flag, f.Value, key, value)
+			}
+		}
+	}
+	return nil
 }
 
 // notADatabase reports whether a pattern has met what belongs to a database

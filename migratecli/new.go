@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -36,7 +37,7 @@ No file is replaced. What only another tool can write is refused, with the name
 of its command.`,
 		Example: "  migratingsqlite new add prefs\n  migratingsqlite new --down --author 'Ada <ada@example.org>' 'Split the names'\n  migratingsqlite new --dir db --layout goose init",
 		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
+			if !strings.ContainsFunc(strings.Join(args, ""), func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) {
 				return usageError(cmd, "what is it for? Say it in a few words, such as: new add prefs")
 			}
 			return nil
@@ -71,7 +72,11 @@ func (t *tool) write(n source.New) (*source.Written, error) {
 			m.Close()
 		}
 	}
-	return source.Write(dir, layout, n)
+	w, err := source.Write(dir, layout, n)
+	if err != nil {
+		return nil, inFlags(err)
+	}
+	return w, nil
 }
 
 func newestFunc(set *migratingsqlite.Set) (version int64) {
@@ -108,7 +113,7 @@ func (t *tool) place() (dir string, layout *source.Layout, err error) {
 	case errors.Is(err, source.ErrNone):
 		return dir, layout, nil
 	}
-	return "", nil, errors.New(strings.Replace(err.Error(), "with Dir", "with --dir", 1)) // not in Go
+	return "", nil, inFlags(err)
 }
 
 // wrote says what was written.
