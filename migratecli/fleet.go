@@ -195,7 +195,10 @@ var saidTwice = map[string]string{"to": "_migrate_to", "layout": "_migrate_layou
 // contradiction refuses a flag where the DSN says something else.
 func contradiction(cmd *cobra.Command, dsn string) error {
 	for _, p := range parameters(dsn) {
-		key, value, _ := strings.Cut(p, "=")
+		key, value, isParameter := strings.Cut(p, "=")
+		if !isParameter && p != "" && !otherEngine(dsn) { // as a DSN it would be another file
+			return usageError(cmd, "%s: behind the ? is %q, which is no parameter (NAME=VALUE); a pattern has * and [a-z], and a file with a ? in its name is file:…%%3f…", dsn, p)
+		}
 		if key == "_migrate_baseline" && cmd.Name() == "baseline" && value != cmd.Flags().Arg(0) {
 			return usageError(cmd, "the version is %s, and the DSN says %s: say one of them", cmd.Flags().Arg(0), p)
 		}
@@ -364,6 +367,8 @@ func (t *tool) many(cmd *cobra.Command, dsns []string, do work) error {
 		return writing(y.broken)
 	case ctx.Err() != nil:
 		return fmt.Errorf("interrupted: %s of %d are left; run it again to do them", count(y.left, "database"), len(dsns))
+	case y.failed.n > 0 && cmd.GroupID == groupLook:
+		return &exitError{exitFailed, fmt.Errorf("%s of %d failed", count(y.failed.n, "database"), len(dsns))}
 	case y.failed.n > 0:
 		return &exitError{exitFailed, fmt.Errorf("%s of %d failed; the others are done, and a second run does what is left", count(y.failed.n, "database"), len(dsns))}
 	case y.worst != 0:
