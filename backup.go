@@ -8,8 +8,9 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/migratingsqlite/migratingsqlite/internal/snapshot"
 	"modernc.org/sqlite"
+
+	"github.com/migratingsqlite/migratingsqlite/internal/snapshot"
 )
 
 // sourceWait is how long a snapshot waits to be allowed to read. Whoever wants the

@@ -13,8 +13,9 @@ import (
 	"time"
 
 	"github.com/XSAM/otelsql"
-	"github.com/migratingsqlite/migratingsqlite/internal/engine"
 	"modernc.org/sqlite"
+
+	"github.com/migratingsqlite/migratingsqlite/internal/engine"
 )
 
 // A Connector hands out connections to one database. Before the first one it

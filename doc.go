@@ -14,7 +14,7 @@
 //
 // An upgrade is one transaction, with the exceptions below: it happens whole or
 // not at all, whatever is killed when, and once, however many processes open the
-// database at the same time. Nothing ever needs manual repair.
+// database at the same time. Nothing that was interrupted needs repair by hand.
 //
 // # Migrations
 //
@@ -27,11 +27,10 @@
 //
 // BEGIN, COMMIT and PRAGMA foreign_keys are taken out of a script in such a V…
 // folder, as out of other tools' files (see below). Versions are numbers above 0: a
-// sequence or timestamps. A repeatable
-// migration (R__) is applied again after the others whenever its text has
-// changed, or a versioned one has dropped what it creates. [Func] puts
-// migrations written in Go between the files, or behind one. A down script is the
-// way back (see below).
+// sequence or timestamps. A repeatable migration (R__) is applied again after the
+// others whenever its text has changed, or a versioned one has dropped what it
+// creates. [Func] puts migrations written in Go between the files, or behind one. A
+// down script is the way back (see below).
 //
 // A script is plain SQL, split as SQLite splits it: triggers, quotes and
 // comments need no markers. It must not hold what cannot be in a transaction
@@ -176,6 +175,13 @@
 //	_migrate_app_id        the SQLite application_id that the file must bear; a
 //	                       new file is given it.
 //
+// # Backups
+//
+// With _migrate_backup, or [WithBackup], a snapshot of the database is taken under
+// the lock before each upgrade and each [Migrator.Down]: an ordinary SQLite file,
+// complete or absent. [Migrator.Backup] takes one at any time. The command-line tool
+// lists, checks and restores them; docs/backups.md says how to do that by hand.
+//
 // # Going back
 //
 // Opening a database never undoes anything. [Migrator.PlanDown] says what going
@@ -190,6 +196,19 @@
 //
 // Repeatable migrations describe the newest version. Their views, triggers and
 // indexes are dropped before anything is undone, and the next open makes them again.
+//
+// # The command-line tool, and tests
+//
+// A [Migrator] does on demand what an open does, and shows what it would do
+// ([Migrator.Plan]), what there is ([Migrator.Status], [Migrator.History]) and who
+// is at work ([Migrator.Lease]). It also records what is there already
+// ([Migrator.Baseline]) and accepts an edit that makes no difference
+// ([Migrator.Repair]).
+//
+// The command migratingsqlite in cmd does that for people, tries upgrades on copies,
+// and writes migrations; package migratecli puts the same commands into a program.
+// docs/cli.md is their manual. Package migratetest gives each test a migrated
+// database of its own.
 //
 // # Traps
 //

@@ -34,8 +34,8 @@ type DownStep struct {
 	Func         bool // the down function of a [Func] runs, before SQL
 }
 
-// A descent is a DownPlan that can be carried out.
-type descent struct {
+// A downgrade is a DownPlan that can be carried out.
+type downgrade struct {
 	DownPlan
 	records []Record    // of the steps
 	scripts []Migration // of the steps: the way back as if it were the migration
@@ -59,7 +59,7 @@ func (m *Migrator) PlanDown(ctx context.Context, to int64) (*DownPlan, error) {
 	if err != nil {
 		return nil, err
 	}
-	var d *descent
+	var d *downgrade
 	missing, err := m.looking(ctx, func(r *run) (err error) {
 		d, err = r.planDown(ctx, set, to, r.readAgain)
 		return err
@@ -100,7 +100,7 @@ func (m *Migrator) Down(ctx context.Context, p *DownPlan) (*Result, error) {
 	if err := m.mayWrite(); err != nil {
 		return nil, err
 	}
-	r, err := m.writing(ctx, telemetry{down: p}, func(ctx context.Context, r *run) error { return r.undo(ctx, set, p) })
+	r, err := m.transact(ctx, telemetry{down: p}, func(ctx context.Context, r *run) error { return r.undo(ctx, set, p) })
 	if err != nil {
 		return nil, m.explain(err)
 	}
@@ -137,7 +137,7 @@ func (p *DownPlan) stillIs(now *DownPlan) error {
 }
 
 // planDown plans by what is read at one moment.
-func (r *run) planDown(ctx context.Context, set *Set, to int64, ask asker) (*descent, error) {
+func (r *run) planDown(ctx context.Context, set *Set, to int64, ask asker) (*downgrade, error) {
 	records, err := r.readAll(ctx, ask)
 	if err != nil {
 		return nil, err
@@ -145,7 +145,7 @@ func (r *run) planDown(ctx context.Context, set *Set, to int64, ask asker) (*des
 	if err := r.notHalfDone(set, records); err != nil {
 		return nil, err
 	}
-	d := &descent{DownPlan: DownPlan{Set: set.name, To: to}}
+	d := &downgrade{DownPlan: DownPlan{Set: set.name, To: to}}
 	var left []Migration
 	var versions []int64 // that it has
 	known := false
@@ -239,7 +239,7 @@ func noSuchVersion(to int64, have []int64) error {
 }
 
 // findWaysBack finds what undoes each record, or says of all that have nothing.
-func (r *run) findWaysBack(set *Set, d *descent) error {
+func (r *run) findWaysBack(set *Set, d *downgrade) error {
 	var refusals []error
 	var reasons []string
 	lacking := map[string][]string{} // by reason
@@ -422,7 +422,7 @@ func (r *run) undo(ctx context.Context, set *Set, p *DownPlan) error {
 	if err := r.backUp(ctx, d.From); err != nil {
 		return err
 	}
-	if err := r.ownBooks(ctx); err != nil {
+	if err := r.upgradeBooks(ctx); err != nil {
 		return fmt.Errorf("writing the history: %w", err)
 	}
 	before, checkKeys := &violations{}, slices.ContainsFunc(d.scripts, func(m Migration) bool { return m.changesRows() })
@@ -480,7 +480,7 @@ const writeRolledBack = `UPDATE main.migratingsqlite_history SET status = 'rolle
 	metadata = json_set(CASE WHEN json_valid(metadata) THEN metadata ELSE '{}' END, '$.rolled_back_by', ?)
 WHERE set_name = ? AND version = ? AND name = ? AND status IN ('applied', 'baseline')`
 
-func (r *run) writeUndone(ctx context.Context, d *descent) error {
+func (r *run) writeUndone(ctx context.Context, d *downgrade) error {
 	for _, rec := range d.records {
 		if _, err := r.conn.ExecContext(ctx, writeRolledBack, writer().String(), rec.Set, rec.Version, rec.Name); err != nil {
 			return err

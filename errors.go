@@ -7,10 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"modernc.org/sqlite"
+
+	"github.com/migratingsqlite/migratingsqlite/internal/lazy"
 )
 
 // The reasons for which a connection is refused. Test for them with
@@ -86,7 +87,7 @@ func (e *MigrationError) Error() string {
 func (e *MigrationError) Unwrap() error { return e.Err }
 
 // constraintForm is how modernc.org/sqlite says "UNIQUE constraint failed: t.x".
-var constraintForm = regexp.MustCompile(`(?s)^constraint failed: (.*) \(\d+\)$`)
+var constraintForm = lazy.Regexp(`(?s)^constraint failed: (.*) \(\d+\)$`)
 
 // causeText is an error's text without what modernc.org/sqlite puts around every
 // message of the codes SQLITE_ERROR and SQLITE_CONSTRAINT, and without a string
@@ -95,7 +96,7 @@ func causeText(err error) string {
 	text := err.Error()
 	switch sqliteCode(err) {
 	case sqliteConstraint:
-		text = constraintForm.ReplaceAllString(text, "$1")
+		text = constraintForm().ReplaceAllString(text, "$1")
 	case sqliteError:
 		text = strings.TrimSuffix(strings.TrimPrefix(text, "SQL logic error: "), " (1)")
 		const syntax = `": syntax error`

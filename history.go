@@ -346,6 +346,26 @@ func scan(row []driver.Value, dest ...any) error {
 	return nil
 }
 
+// tableQuery asks whether there is a table.
+func tableQuery(name string) string {
+	return "SELECT count(*) FROM main.sqlite_master WHERE type = 'table' AND lower(name) = '" + name + "'"
+}
+
+// rowsOf returns the rows of one of the driver's tables: the answer to a query
+// behind that to its tableQuery. There are none in a database without the table.
+func rowsOf(table string, answers []engine.Answer) ([][]driver.Value, error) {
+	if err := answers[0].Err; err != nil {
+		return nil, fmt.Errorf("reading the schema: %w", err)
+	}
+	if answers[0].Rows[0][0] == int64(0) {
+		return nil, nil
+	}
+	if err := answers[1].Err; err != nil {
+		return nil, damaged(table, err)
+	}
+	return answers[1].Rows, nil
+}
+
 // damaged explains why one of the driver's own tables cannot be read: the
 // database is in the way, or the table is not as the driver writes it.
 func damaged(table string, err error) error {
@@ -354,6 +374,12 @@ func damaged(table string, err error) error {
 	}
 	return &refusal{ErrUnknownSchema, err, fmt.Sprintf("its table %s is not as this driver writes it (%s); restore a backup, or drop the table and say with _migrate_baseline which version the database is at",
 		table, causeText(err))}
+}
+
+// parseTime reads a time as the database writes it; zero for any other text.
+func parseTime(text string) time.Time {
+	t, _ := time.Parse(time.RFC3339, text)
+	return t
 }
 
 // each calls f for every row of a query.

@@ -17,7 +17,11 @@ import (
 // A Migrator looks at a database and upgrades it on demand, for tools and
 // tests; programs just open it. It does what the gate of a [Connector] does,
 // by the same code, and it opens a connection for the length of each call. It
-// may be used from any number of goroutines.
+// may be used from any number of goroutines. Its errors name the database, and
+// match the same Err… values as those of a first connection.
+//
+// What writes waits for others no longer than [WithTimeout] says, and refuses
+// where the mode is "check".
 type Migrator struct {
 	config *config
 	gate   driver.Connector   // for writing
@@ -93,9 +97,9 @@ type Plan struct {
 	Err error
 }
 
-// SetPlan is the part of one set.
+// A SetPlan is the part of a [Plan] that is about one set.
 type SetPlan struct {
-	Set      string
+	Set      string      // its name
 	Version  int64       // the newest that the database has, 0 if it has none
 	Target   int64       // the newest after the upgrade
 	Baseline []Migration // would be recorded as being there already
@@ -113,13 +117,16 @@ type SetStatus struct {
 // MigrationStatus is what a database has of one migration: those of the
 // program first, in their order, then those that only the database knows.
 type MigrationStatus struct {
-	Version   int64  // 0 for a repeatable migration
-	Name      string // without the version
-	File      string // "" where the program does not have it, and for a Func
-	State     string // applied, baseline, pending, changed, missing, newer, failed or rolled_back
-	AppliedAt time.Time
-	Duration  time.Duration
-	Err       string // of the last attempt, where it failed
+	Version int64  // 0 for a repeatable migration
+	Name    string // without the version
+	File    string // "" where the program does not have it, and for a Func
+	// State is applied, baseline (it was there when the history began), pending,
+	// changed (applied with another text), missing (applied, and not in the
+	// program), newer (applied by a newer program), failed or rolled_back.
+	State     string
+	AppliedAt time.Time     // by the database's clock; of the last attempt, where it failed; zero without one
+	Duration  time.Duration // of that, to the millisecond
+	Err       string        // of the last attempt, where it failed
 }
 
 // Result is what an upgrade has done, or going back.
@@ -135,11 +142,11 @@ type Result struct {
 // Applied is a migration that was applied, or undone: File is that of its down
 // script then.
 type Applied struct {
-	Set string
+	Set string // the name
 	Migration
 	Duration     time.Duration
-	Statements   int
-	RowsAffected int64
+	Statements   int   // that were run
+	RowsAffected int64 // by INSERT, UPDATE and DELETE
 }
 
 // Plan says what opening the database would do, without writing to it. A
@@ -241,6 +248,30 @@ func (m *Migrator) Up(ctx context.Context) (*Result, error) {
 		}
 	}
 	return result, nil
+}
+
+// Baseline records what [Migrator.Plan] calls Baseline: the migrations that a
+// database without a history has already, by [WithBaseline], by what another tool
+// recorded, or by its structure. It applies none. The plan that it returns says
+// what was recorded, and what is pending still; where there is nothing to record
+// it writes nothing.
+func (m *Migrator) Baseline(ctx context.Context) (*Plan, error) {
+	plan, err := m.Plan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if plan.Err == nil && !slices.ContainsFunc(plan.Sets, func(s SetPlan) bool { return len(s.Baseline) > 0 }) {
+		return plan, nil
+	}
+	if err := m.mayWrite(); err != nil {
+		return nil, err
+	}
+	recording := *m.config
+	recording.recording = true
+	if _, err := m.upgrade(ctx, &recording); err != nil {
+		return nil, err
+	}
+	return plan, nil
 }
 
 // upgrade is one upgrade, as a config says.

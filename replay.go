@@ -8,9 +8,10 @@ import (
 	"strings"
 	"sync"
 
+	"modernc.org/sqlite"
+
 	"github.com/migratingsqlite/migratingsqlite/internal/engine"
 	"github.com/migratingsqlite/migratingsqlite/internal/schema"
-	"modernc.org/sqlite"
 )
 
 // A replay is what the migrations of a set make of an empty database, step by

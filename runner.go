@@ -31,7 +31,7 @@ type run struct {
 	unsure *done         // the migration whose answer was lost
 	spent  time.Duration // waited before the run
 	thrown int           // how often a server has thrown a migration out
-	sent   bool          // a COMMIT of alone to a server, and no answer came
+	sent   bool          // a COMMIT of transactOnce to a server, and no answer came
 	report report
 }
 

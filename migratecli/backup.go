@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -96,7 +97,7 @@ func (r *backedUp) code() int     { return 0 }
 func (r *backedUp) brief() string { return "backed up" }
 
 func (r *backedUp) text(p *printer) {
-	p.printf("%s  %s to %s (%s)\n", p.paint(bold, r.Database), p.paint(good, "copied"), r.Path, size(r.Bytes))
+	p.printf("%s  %s to %s (%s)\n", p.paint(bold, r.Database), p.paint(good, "copied"), r.Path, snapshot.Size(r.Bytes))
 	for _, path := range r.Removed {
 		p.printf("  %s %s\n", p.paint(open, "removed"), path)
 	}
@@ -143,7 +144,7 @@ name; the exit code is 1 if one is damaged.`,
 			r := &backupList{Database: m.Database(), Folder: backupFolder(m, *in), Backups: []backupEntry{}}
 			list, err := snapshot.List(r.Folder, path)
 			if err != nil {
-				return nil, err
+				return nil, fmt.Errorf("migratingsqlite: %s: %w", m.Database(), err)
 			}
 			for _, s := range list {
 				e := backupEntry{Path: s.Path, TakenAt: s.Time, Version: s.Version, Bytes: s.Size, Checked: check}
@@ -191,7 +192,7 @@ func (r *backupList) brief() string {
 func (r *backupList) text(p *printer) {
 	p.printf("%s  %s in %s\n", p.paint(bold, r.Database), r.brief(), r.Folder)
 	for _, b := range r.Backups {
-		p.printf("\n  %s  version %d, %s", p.paint(bold, when(b.TakenAt)), b.Version, size(b.Bytes))
+		p.printf("\n  %s  version %d, %s", p.paint(bold, when(b.TakenAt)), b.Version, snapshot.Size(b.Bytes))
 		switch {
 		case b.Damage != "":
 			p.printf(", %s", p.paint(bad, "damaged"))
@@ -296,6 +297,8 @@ func (r *restored) text(p *printer) {
 	}
 	if r.TakenAt != nil {
 		p.printf("  taken %s, at version %d\n", when(*r.TakenAt), r.Version)
+	} else if strings.HasSuffix(r.Path, ".snapshot") && snapshot.IsCopy(r.Path) {
+		p.printf("  %s\n", p.paint(bad, "taken of another database, or of this one in another place"))
 	}
 	if r.Kept != "" {
 		p.printf("  what was there is in %s\n", r.Kept)

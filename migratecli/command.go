@@ -52,13 +52,13 @@ type tool struct {
 // Command returns the commands for a program that embeds its migrations: they
 // work on the registered sets, or on those of the options, and where no
 // database is named on dsn, which may be "". The command is called db; set Use
-// for another name.
+// for another name. It is for one run; [ExitCode] knows its errors.
 func Command(dsn string, opts ...migratingsqlite.Option) *cobra.Command {
 	return (&tool{dsn: dsn, opts: opts, embedded: true}).command("db")
 }
 
-// Tool returns the commands as they are in cmd/migratingsqlite: they read the
-// migrations from a folder.
+// Tool returns the commands as they are in cmd/migratingsqlite, for one run: they
+// read the migrations from a folder.
 func Tool() *cobra.Command {
 	cmd := (&tool{}).command("migratingsqlite")
 	cmd.Version = version()

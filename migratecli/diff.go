@@ -1,7 +1,6 @@
 package migratecli
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -82,15 +81,6 @@ verify.`,
 	return cmd
 }
 
-// folderFlags are for commands that write into the folder, in a program that has
-// the migrations.
-func (t *tool) folderFlags(cmd *cobra.Command) {
-	if t.embedded {
-		cmd.Flags().StringVar(&t.dir, "dir", "", "the `FOLDER` with the migrations (default: migrations, db/migrations, or the current folder)")
-		cmd.Flags().StringVar(&t.layout, "layout", "", "the `TOOL` whose folder it is, where that does not show: goose, drizzle, …")
-	}
-}
-
 func decisions(cmd *cobra.Command, rename, drop, using []string) (d schema.Decisions, err error) {
 	for _, s := range rename {
 		r, err := schema.ParseRename(s)
@@ -168,7 +158,7 @@ func (t *tool) differ(ctx context.Context, file string, d schema.Decisions, n so
 	}
 	n.Up, n.Down = r.Up, r.Down
 	if !t.embedded {
-		if err := proven(ctx, dir, layout, n, want, have, repeated.names); err != nil {
+		if err := t.proven(ctx, dir, layout, n, want, have, repeated.names); err != nil {
 			return nil, fmt.Errorf("nothing is written: the migration was tried, and %w", err)
 		}
 	}
@@ -179,26 +169,6 @@ func (t *tool) differ(ctx context.Context, file string, d schema.Decisions, n so
 	r.written = newWritten(w, r.Notes)
 	return r, nil
 }
-
-// onlySet loads the migrations; nil if there are none yet.
-func (t *tool) onlySet(ctx context.Context, dir string, layout *source.Layout) (*migratingsqlite.Set, error) {
-	if !t.embedded {
-		if _, err := source.Find(os.DirFS(dir), layout); errors.Is(err, source.ErrNone) || errors.Is(err, os.ErrNotExist) {
-			return nil, nil
-		}
-	}
-	sets, err := t.sets(ctx, cmp.Or(t.dsn, ":memory:"), false)
-	if err != nil {
-		return nil, err
-	}
-	if len(sets) > 1 {
-		return nil, errors.New("the program has several sets of migrations, and this is about one; make a command of its own for each, with WithSet")
-	}
-	return sets[0], nil
-}
-
-// repeated is what repeatable migrations make.
-type repeated struct{ names, files []string }
 
 // made replays a set on a new database, up to a version if there is one. The
 // structure is with what repeatable migrations make.
@@ -214,49 +184,6 @@ func made(ctx context.Context, set *migratingsqlite.Set, to int64) (s *schema.Sc
 		return err
 	})
 	return s, r, err
-}
-
-// replayed lends a new database that was upgraded to a version, 0 for the newest.
-func replayed(ctx context.Context, set *migratingsqlite.Set, to int64, do func(*sql.DB) error) error {
-	dir, err := os.MkdirTemp("", "migratingsqlite")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	path := filepath.Join(dir, "replay.db")
-	if err := upTo(ctx, path, set, to); err != nil {
-		return fmt.Errorf("on an empty database: %w", err)
-	}
-	db, err := sql.Open("sqlite", fileDSN(path))
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	return do(db)
-}
-
-func repeats(set *migratingsqlite.Set) (r repeated, err error) {
-	for _, m := range set.Migrations() {
-		if m.Version > 0 {
-			continue
-		}
-		up, _, err := m.SQL()
-		if err != nil {
-			return r, err
-		}
-		statements, err := script.Split(up)
-		if err != nil {
-			return r, err
-		}
-		r.files = append(r.files, filepath.Base(m.File))
-		for _, st := range statements {
-			switch st.Kind {
-			case script.CreateTable, script.CreateVirtualTable, script.CreateIndex, script.CreateView, script.CreateTrigger:
-				r.names = append(r.names, st.Effect().Name)
-			}
-		}
-	}
-	return r, nil
 }
 
 // wanted makes the schema that a file describes.
@@ -294,7 +221,7 @@ func wanted(ctx context.Context, file string) (s *schema.Schema, notes []string,
 
 // proven writes the migration into a copy of the folder, and applies and undoes
 // it as a program would.
-func proven(ctx context.Context, dir string, layout *source.Layout, n source.New, want, have *schema.Schema, elsewhere []string) error {
+func (t *tool) proven(ctx context.Context, dir string, layout *source.Layout, n source.New, want, have *schema.Schema, elsewhere []string) error {
 	copied, err := copyOf(dir)
 	if err != nil {
 		return err
@@ -304,7 +231,7 @@ func proven(ctx context.Context, dir string, layout *source.Layout, n source.New
 	if err != nil {
 		return shortened(err, copied, dir)
 	}
-	set, err := loadFrom(copied, defaultSet, layout)
+	set, err := loadFrom(copied, defaultSet, t.layout)
 	if err != nil {
 		return shortened(err, copied, dir)
 	}
@@ -331,33 +258,6 @@ func proven(ctx context.Context, dir string, layout *source.Layout, n source.New
 		return fmt.Errorf("undone, %w", err)
 	}
 	return nil
-}
-
-// copyOf copies a folder, if it is there, into a new one.
-func copyOf(dir string) (copied string, err error) {
-	if copied, err = os.MkdirTemp("", "migratingsqlite"); err != nil {
-		return "", err
-	}
-	if _, err := os.Stat(dir); err == nil {
-		if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
-			os.RemoveAll(copied)
-			return "", err
-		}
-	}
-	return copied, nil
-}
-
-// shortened names the folder that a person knows.
-func shortened(err error, copied, dir string) error {
-	return errors.New(strings.ReplaceAll(err.Error(), copied, dir))
-}
-
-func loadFrom(dir, name string, layout *source.Layout) (*migratingsqlite.Set, error) {
-	var opts []migratingsqlite.SetOption
-	if layout != nil {
-		opts = append(opts, migratingsqlite.Layout(layout.Name))
-	}
-	return migratingsqlite.Load(name, os.DirFS(dir), opts...)
 }
 
 // has reports how a database has not the structure that it should have.

@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -112,7 +110,7 @@ func below(ctx context.Context, m *migratingsqlite.Migrator, steps int) (int64, 
 	}
 	var versions []int64
 	for _, r := range records {
-		if r.Set == m.Sets()[0].Name() && r.Version > 0 && (r.Status == "applied" || r.Status == "baseline") {
+		if r.Set == m.Sets()[0].Name() && r.Version > 0 && isThere(r.Status) {
 			versions = append(versions, r.Version)
 		}
 	}
@@ -195,26 +193,4 @@ func (s *downStep) by() string {
 		list = append(list, "the next open, which applies it again")
 	}
 	return strings.Join(list, " and ")
-}
-
-// labelOf is a migration as its file is called.
-func labelOf(version int64, name string) string {
-	if version == 0 {
-		return "R__" + name
-	}
-	return versioned(version) + "_" + name
-}
-
-// printable shows a text from a database as it is: nothing in it moves a cursor or
-// hides what follows.
-func printable(text string) string {
-	var b strings.Builder
-	for _, c := range text {
-		if unicode.IsPrint(c) || c == '\n' || c == '\t' {
-			b.WriteRune(c)
-		} else {
-			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(c), "'"))
-		}
-	}
-	return b.String()
 }

@@ -64,13 +64,7 @@ It is what sqlc wants for a schema, and diff for --schema.`,
 			if err := t.dumpOf(cmd.Context(), args, to, write); err != nil {
 				return err
 			}
-			p := newPrinter(cmd.OutOrStdout())
-			if t.json {
-				p.broken = writeJSON(p, r)
-			} else {
-				p.printf("%s", r.Schema)
-			}
-			return writing(p.broken)
+			return t.say(cmd, r, func(p *printer) { p.printf("%s", r.Schema) })
 		},
 	}
 	cmd.Flags().Int64Var(&to, "to", 0, "the schema after this `VERSION`")

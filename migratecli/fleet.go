@@ -14,13 +14,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
 	"github.com/migratingsqlite/migratingsqlite"
+	"github.com/migratingsqlite/migratingsqlite/internal/snapshot"
 )
 
 // fleet is how a command deals with many databases.
@@ -99,20 +98,10 @@ func (t *tool) one(cmd *cobra.Command, dsn string, do work) error {
 	if err != nil {
 		return t.fail(cmd, name, err)
 	}
-	if t.json {
-		err = writeJSON(cmd.OutOrStdout(), r)
-	} else {
-		p := newPrinter(cmd.OutOrStdout())
-		r.text(p)
-		err = p.broken
+	if err := t.say(cmd, r, r.text); err != nil || r.code() == 0 {
+		return err
 	}
-	switch {
-	case err != nil:
-		return writing(err)
-	case r.code() != 0:
-		return &exitError{r.code(), nil}
-	}
-	return nil
+	return &exitError{r.code(), nil}
 }
 
 // fail says what has failed as JSON, too.
@@ -123,23 +112,18 @@ func (t *tool) fail(cmd *cobra.Command, name string, err error) error {
 	return err
 }
 
-// writing makes the error of a result that could not be written, nil of nil.
-func writing(err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("writing the results: %w", err)
-}
-
 // targets expands what the arguments name. The driver's own way to write a name
 // comes first: a file may be called *.db.
 func (t *tool) targets(cmd *cobra.Command, args []string) (dsns []string, err error) {
 	for _, a := range args {
-		if !strings.ContainsAny(a, "*[") && !strings.Contains(a, "?") || strings.Contains(a, ":") {
+		if !strings.ContainsAny(a, "*[?") || strings.Contains(a[len(filepath.VolumeName(a)):], ":") {
 			dsns = append(dsns, a)
 			continue
 		}
 		pattern, params, hasParams := strings.Cut(a, "?")
+		if hasParams && !strings.Contains(params, "=") {
+			return nil, usageError(cmd, "%s: what follows ? are the parameters of a DSN; in a pattern say * or [a-z], in a file's name %%3f, after file:", a)
+		}
 		if _, err := os.Lstat(pattern); err == nil || !strings.ContainsAny(pattern, "*[") {
 			dsns = append(dsns, a)
 			continue
@@ -148,12 +132,13 @@ func (t *tool) targets(cmd *cobra.Command, args []string) (dsns []string, err er
 		if err != nil {
 			return nil, usageError(cmd, "%s: %w", pattern, err)
 		}
-		found = slices.DeleteFunc(found, notADatabase)
+		copies := strings.HasSuffix(pattern, ".snapshot") || strings.HasSuffix(pattern, ".replaced")
+		found = slices.DeleteFunc(found, func(f string) bool { return notADatabase(f) || !copies && snapshot.IsCopy(f) })
 		if len(found) == 0 {
 			return nil, fmt.Errorf("%s: no file has such a name", pattern)
 		}
 		for _, f := range found {
-			if strings.ContainsAny(f, "?:") { // as a DSN it would be another file
+			if strings.ContainsAny(f[len(filepath.VolumeName(f)):], "?:") { // a DSN reads them in its own way
 				f = fileDSN(f)
 			}
 			if hasParams {
@@ -195,10 +180,7 @@ var saidTwice = map[string]string{"to": "_migrate_to", "layout": "_migrate_layou
 // contradiction refuses a flag where the DSN says something else.
 func contradiction(cmd *cobra.Command, dsn string) error {
 	for _, p := range parameters(dsn) {
-		key, value, isParameter := strings.Cut(p, "=")
-		if !isParameter && p != "" && !otherEngine(dsn) { // as a DSN it would be another file
-			return usageError(cmd, "%s: behind the ? is %q, which is no parameter (NAME=VALUE); a pattern has * and [a-z], and a file with a ? in its name is file:…%%3f…", dsn, p)
-		}
+		key, value, _ := strings.Cut(p, "=")
 		if key == "_migrate_baseline" && cmd.Name() == "baseline" && value != cmd.Flags().Arg(0) {
 			return usageError(cmd, "the version is %s, and the DSN says %s: say one of them", cmd.Flags().Arg(0), p)
 		}
@@ -238,7 +220,8 @@ func readList(stdin io.Reader, path string) (list []string, err error) {
 	}
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {
-		if line := strings.TrimSpace(lines.Text()); line != "" && !strings.HasPrefix(line, "#") {
+		// Some editors put a mark before the first line.
+		if line := strings.TrimSpace(strings.TrimPrefix(lines.Text(), "\ufeff")); line != "" && !strings.HasPrefix(line, "#") {
 			list = append(list, line)
 		}
 	}
@@ -433,87 +416,4 @@ func (g *group) list(separator string) string {
 		s += fmt.Sprintf("%sand %d more", separator, more)
 	}
 	return s
-}
-
-// bar shows the progress on a terminal, in one line that goes when it is done.
-type bar struct {
-	shown  *progressbar.ProgressBar // nil if nobody looks
-	what   string
-	failed atomic.Int64
-}
-
-func newBar(cmd *cobra.Command, n int, out io.Writer) *bar {
-	b := &bar{what: cmd.Name()}
-	if !isTerminal(cmd.ErrOrStderr()) || out != nil && isTerminal(out) {
-		return b
-	}
-	b.shown = progressbar.NewOptions(n, progressbar.OptionSetDescription(b.what), progressbar.OptionSetWriter(cmd.ErrOrStderr()),
-		progressbar.OptionSetWidth(16), progressbar.OptionSetTheme(progressbar.Theme{Saucer: "█", SaucerPadding: "░", BarStart: " ", BarEnd: " "}), progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("databases"),
-		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetRenderBlankState(true), progressbar.OptionUseANSICodes(true), progressbar.OptionClearOnFinish())
-	return b
-}
-
-func (b *bar) step(failed bool) {
-	if b.shown == nil {
-		return
-	}
-	if failed {
-		b.shown.Describe(fmt.Sprintf("%s, %d failed", b.what, b.failed.Add(1)))
-	}
-	b.shown.Add(1)
-}
-
-func (b *bar) stop() {
-	if b.shown != nil {
-		b.shown.Exit()
-		b.shown.Clear()
-	}
-}
-
-// waiting tells whoever waits at a terminal what is going on, once it takes more
-// than a second.
-type waiting struct {
-	what  atomic.Value // a string
-	end   func()
-	ended sync.WaitGroup
-}
-
-func newWaiting(cmd *cobra.Command) *waiting {
-	w := &waiting{end: func() {}}
-	if !isTerminal(cmd.ErrOrStderr()) {
-		return w
-	}
-	w.what.Store(cmd.Name())
-	p, start, end := newPrinter(cmd.ErrOrStderr()), time.Now(), make(chan struct{})
-	w.end = sync.OnceFunc(func() { close(end) })
-	w.ended.Go(func() {
-		tick := time.NewTicker(time.Second)
-		defer tick.Stop()
-		for shown := false; ; shown = true {
-			select {
-			case <-tick.C:
-				p.printf("\r%s\x1b[K", p.paint(faint, p.cut(fmt.Sprintf("%s … %s", w.what.Load(), time.Since(start).Round(time.Second)), 1)))
-			case <-end:
-				if shown {
-					p.printf("\r\x1b[K")
-				}
-				return
-			}
-		}
-	})
-	return w
-}
-
-// tell says what is being done now. It may be called where nobody waits.
-func (w *waiting) tell(what string) {
-	if w != nil {
-		w.what.Store(what)
-	}
-}
-
-func (w *waiting) stop() {
-	if w != nil {
-		w.end()
-		w.ended.Wait()
-	}
 }

@@ -6,11 +6,16 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"github.com/migratingsqlite/migratingsqlite"
 )
 
 // A printer writes for people.
@@ -134,6 +139,26 @@ func (p *printer) failed(name, why string) {
 	p.wrapped(4, nil, name+" failed"+rest)
 }
 
+// say writes what a command has done: for programs, or for people.
+func (t *tool) say(cmd *cobra.Command, v any, show func(*printer)) (err error) {
+	if t.json {
+		err = writeJSON(cmd.OutOrStdout(), v)
+	} else {
+		p := newPrinter(cmd.OutOrStdout())
+		show(p)
+		err = p.broken
+	}
+	return writing(err)
+}
+
+// writing makes the error of a result that could not be written, nil of nil.
+func writing(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("writing the results: %w", err)
+}
+
 // writeJSON writes a value as one line.
 func writeJSON(w io.Writer, v any) error {
 	enc := json.NewEncoder(w)
@@ -152,21 +177,6 @@ func took(d time.Duration) string {
 		return fmt.Sprintf("%.1f s", d.Seconds())
 	}
 	return d.Round(time.Second).String()
-}
-
-// size shows a number of bytes in the unit that suits it.
-func size(n int64) string {
-	if n < 1000 {
-		return count(int(n), "byte")
-	}
-	f, unit := float64(n)/1000, "kB"
-	for _, u := range []string{"MB", "GB", "TB"} {
-		if f < 1000 {
-			break
-		}
-		f, unit = f/1000, u
-	}
-	return fmt.Sprintf("%.1f %s", f, unit)
 }
 
 // when shows a moment in the time of the person who reads it.
@@ -191,4 +201,23 @@ func versioned(v int64) string {
 		return "R"
 	}
 	return fmt.Sprintf("%04d", v)
+}
+
+// labelOf is a migration as its file is called.
+func labelOf(version int64, name string) string {
+	return migratingsqlite.Migration{Version: version, Name: name}.String()
+}
+
+// printable shows a text from a database as it is: nothing in it moves a cursor or
+// hides what follows.
+func printable(text string) string {
+	var b strings.Builder
+	for _, c := range text {
+		if unicode.IsPrint(c) || c == '\n' || c == '\t' {
+			b.WriteRune(c)
+		} else {
+			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(c), "'"))
+		}
+	}
+	return b.String()
 }

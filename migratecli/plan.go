@@ -224,33 +224,6 @@ func newStep(ctx context.Context, m migratingsqlite.Migration, e *effects, rows 
 	return s, nil
 }
 
-// A counter counts the rows of the tables of a database, each once.
-type counter struct {
-	db    *sql.DB // nil where there is none
-	known map[string]int64
-}
-
-// of returns the number of rows of a table, if there is such a table.
-func (c *counter) of(ctx context.Context, table string) (int64, bool) {
-	if n, ok := c.known[table]; ok {
-		return n, n >= 0
-	}
-	n := int64(-1)
-	if c.db != nil {
-		if err := c.db.QueryRowContext(ctx, `SELECT count(*) FROM "`+strings.ReplaceAll(table, `"`, `""`)+`"`).Scan(&n); err != nil {
-			n = -1
-		}
-	}
-	c.known[table] = n
-	return n, n >= 0
-}
-
-func (c *counter) close() {
-	if c.db != nil {
-		c.db.Close()
-	}
-}
-
 func (r *plan) code() int {
 	if r.Refused != "" {
 		return exitFailed
@@ -283,7 +256,7 @@ func (r *plan) text(p *printer) {
 		if s.Baseline > 0 {
 			p.printf("\n  %s recorded as being there already, and not run\n", count(s.Baseline, "migration"))
 			if s.Because != "" {
-				p.printf("  %s\n", p.paint(faint, s.Because))
+				p.printf("  %s\n", p.paint(faint, printable(s.Because)))
 			}
 		}
 		for _, st := range s.Pending {
@@ -317,11 +290,7 @@ func (s *step) text(p *printer) {
 	if s.Compatible {
 		kind = p.paint(good, "compatible")
 	}
-	name := versioned(s.Version) + "_" + s.Name
-	if s.Version == 0 {
-		name = "R__" + s.Name
-	}
-	p.printf("\n  %s  %s\n", p.paint(bold, p.cut(name, len("  ")+len("  compatible"))), kind)
+	p.printf("\n  %s  %s\n", p.paint(bold, p.cut(labelOf(s.Version, s.Name), len("  ")+len("  compatible"))), kind)
 	showChanges(p, 4, s.Changes)
 	for _, table := range s.Rebuilds {
 		p.printf("    %s %s is made anew\n", p.paint(open, "!"), table)

@@ -327,7 +327,7 @@ func (s *squashing) try() error {
 	if err := removed(copied, s.files); err != nil {
 		return err
 	}
-	set, err := loadFrom(copied, s.set.Name(), s.layout)
+	set, err := loadFrom(copied, s.set.Name(), s.t.layout)
 	if err != nil {
 		return fmt.Errorf("nothing is changed: the new folder %w", shortened(err, copied, s.dir))
 	}

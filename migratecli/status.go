@@ -85,6 +85,9 @@ func (r *status) add(s migratingsqlite.SetStatus, set *migratingsqlite.Set) {
 	r.Sets = append(r.Sets, out)
 }
 
+// isThere reports whether the database has a migration in a state.
+func isThere(state string) bool { return state == "applied" || state == "baseline" }
+
 // pending reports whether an open would apply a migration: what failed or was
 // taken back is tried again, if the program still has it.
 func pending(state, file string) bool {
@@ -187,7 +190,7 @@ func (r *status) text(p *printer) {
 func newest(list []migrationStatus) (shown []migrationStatus, hidden int) {
 	applied := 0
 	for _, m := range slices.Backward(list) {
-		if m.State == "applied" || m.State == "baseline" {
+		if isThere(m.State) {
 			if applied++; applied > recent {
 				hidden++
 				continue

@@ -66,20 +66,11 @@ docs/lint.md has all rules.`,
 			if err != nil {
 				return err
 			}
-			if t.json {
-				err = writeJSON(cmd.OutOrStdout(), r)
-			} else {
-				p := newPrinter(cmd.OutOrStdout())
-				r.text(p, cmd.CommandPath())
-				err = p.broken
+			err = t.say(cmd, r, func(p *printer) { r.text(p, cmd.CommandPath()) })
+			if err == nil && (r.Errors > 0 || strict && r.Warnings > 0) {
+				err = &exitError{exitFailed, nil}
 			}
-			switch {
-			case err != nil:
-				return writing(err)
-			case r.Errors > 0 || strict && r.Warnings > 0:
-				return &exitError{exitFailed, nil}
-			}
-			return nil
+			return err
 		},
 	}
 	f := cmd.Flags()
@@ -143,27 +134,6 @@ func (t *tool) validated(cmd *cobra.Command, args []string, from int64, all bool
 	}
 	r.tally(t)
 	return r, nil
-}
-
-// sets loads the migrations. A database knows what a set is called.
-func (t *tool) sets(ctx context.Context, dsn string, isDatabase bool) ([]*migratingsqlite.Set, error) {
-	err := error(nil)
-	switch {
-	case t.embedded:
-	case isDatabase:
-		err = t.findSet(ctx, dsn)
-	default:
-		err = t.load(cmp.Or(t.set, defaultSet))
-	}
-	if err != nil {
-		return nil, err
-	}
-	m, err := t.migrator(dsn)
-	if err != nil {
-		return nil, err
-	}
-	defer m.Close()
-	return m.Sets(), nil
 }
 
 // refusedSet makes findings of an error of Load; nil of any other.
@@ -278,12 +248,11 @@ func (t *tool) compare(ctx context.Context, dsn string, set *migratingsqlite.Set
 			continue
 		}
 		for _, mig := range state.Migrations {
-			name := versioned(mig.Version) + "_" + mig.Name
 			switch {
 			case mig.State == "changed":
 				say("MS201", mig.Version, mig.File, "it was applied with another text")
 			case mig.State == "missing":
-				say("MS202", mig.Version, "", "it has %s, which is not in the folder", name)
+				say("MS202", mig.Version, "", "it has %s, which is not in the folder", labelOf(mig.Version, mig.Name))
 			case pending(mig.State, mig.File) && mig.Version > 0 && mig.Version < state.Version && errors.Is(plan.Err, migratingsqlite.ErrOutOfOrder):
 				say("MS203", mig.Version, mig.File, "it has version %d already", state.Version)
 			}
@@ -384,22 +353,19 @@ func (p *printer) indented(s string, indent int) string {
 
 // rules shows rules, one of them at length.
 func (t *tool) rules(cmd *cobra.Command, list []lint.Rule) error {
-	if t.json {
-		return writeJSON(cmd.OutOrStdout(), map[string][]lint.Rule{"rules": list})
-	}
-	p := newPrinter(cmd.OutOrStdout())
-	if len(list) == 1 {
-		r := list[0]
-		p.printf("%s  %s  %s\n\n%s\n", p.paint(bold, r.Code), r.Severity, r.What, p.indented(r.Why, 0))
-		if r.Cure != "" {
-			p.printf("\n%s\n", p.indented(r.Cure, 0))
+	return t.say(cmd, map[string][]lint.Rule{"rules": list}, func(p *printer) {
+		if len(list) == 1 {
+			r := list[0]
+			p.printf("%s  %s  %s\n\n%s\n", p.paint(bold, r.Code), r.Severity, r.What, p.indented(r.Why, 0))
+			if r.Cure != "" {
+				p.printf("\n%s\n", p.indented(r.Cure, 0))
+			}
+			return
 		}
-		return nil
-	}
-	var rows [][]string
-	for _, r := range list {
-		rows = append(rows, []string{r.Code, string(r.Severity), r.What})
-	}
-	p.table([]string{"code", "severity", "what"}, rows)
-	return nil
+		var rows [][]string
+		for _, r := range list {
+			rows = append(rows, []string{r.Code, string(r.Severity), r.What})
+		}
+		p.table([]string{"code", "severity", "what"}, rows)
+	})
 }

@@ -10,6 +10,9 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
+
+	"github.com/migratingsqlite/migratingsqlite"
+	"github.com/migratingsqlite/migratingsqlite/internal/snapshot"
 )
 
 // verification is what verify has found out.
@@ -188,7 +191,7 @@ func (v *verification) text(p *printer) {
 	}
 	where := "tried on an empty database"
 	if v.Bytes != nil {
-		where = "tried on a copy of " + size(v.Bytes.Before)
+		where = "tried on a copy of " + snapshot.Size(v.Bytes.Before)
 	}
 	if v.Database != "" {
 		p.printf("%s  ", p.paint(bold, v.Database))
@@ -266,7 +269,7 @@ func (v *verification) times(p *printer) {
 	}
 	p.printf("\n")
 	p.wrapped(0, nil, fmt.Sprintf("The real upgrade will take about %s. The file goes from %s to %s, and takes up to %s of the disk meanwhile.",
-		took(time.Duration(v.UpMS)*time.Millisecond), size(v.Bytes.Before), size(v.Bytes.After), size(v.Bytes.Peak)))
+		took(time.Duration(v.UpMS)*time.Millisecond), snapshot.Size(v.Bytes.Before), snapshot.Size(v.Bytes.After), snapshot.Size(v.Bytes.Peak)))
 }
 
 // slowest keeps the rows of the migrations that took longest, in their order.
@@ -282,4 +285,13 @@ func slowest(list []*trial, rows [][]string) (kept [][]string, hidden int) {
 		kept = append(kept, rows[i])
 	}
 	return kept, len(list) - len(kept)
+}
+
+// took notes how long a migration took.
+func (v *verification) took(set string, a migratingsqlite.Applied, note func(*trial, int64)) {
+	for _, t := range v.Migrations {
+		if t.Set == set && t.Version == a.Version && t.Name == a.Name {
+			note(t, a.Duration.Milliseconds())
+		}
+	}
 }

@@ -21,9 +21,9 @@ import (
 	"github.com/migratingsqlite/migratingsqlite"
 )
 
-// Open returns a new database, upgraded by the sets, or by the only registered
-// one. It is closed and deleted at the end of the test, which fails if the
-// upgrade does. Tests that run in parallel may call it.
+// Open returns a new database, upgraded by the sets in this order, or without any
+// by the only registered one. It is closed and deleted at the end of the test,
+// which fails at once if the upgrade does. Tests that run in parallel may call it.
 func Open(tb testing.TB, sets ...*migratingsqlite.Set) *sql.DB {
 	tb.Helper()
 	connector, err := migratingsqlite.NewConnector(File(tb, sets...), options(sets)...)
@@ -40,7 +40,7 @@ func Open(tb testing.TB, sets ...*migratingsqlite.Set) *sql.DB {
 }
 
 // File returns the path of such a database, for code that opens its database
-// itself.
+// itself and closes it before the test ends. The file is deleted then.
 func File(tb testing.TB, sets ...*migratingsqlite.Set) string {
 	tb.Helper()
 	path := filepath.Join(tb.TempDir(), "test.db")

@@ -11,9 +11,10 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math/bits"
-	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/migratingsqlite/migratingsqlite/internal/lazy"
 )
 
 var bom = []byte("\uFEFF")
@@ -126,7 +127,7 @@ func sipHash13(data []byte) uint64 {
 
 // sumIgnored finds the directive, on the first line, by which a file's text is
 // left out of atlas.sum. Its name is in it all the same.
-var sumIgnored = regexp.MustCompile(`\A[ -~]*atlas:sum +ignore(?:\r?\n|\z)`)
+var sumIgnored = lazy.Regexp(`\A[ -~]*atlas:sum +ignore(?:\r?\n|\z)`)
 
 // atlasSums are the lines of atlas.sum for files in the order of their names,
 // "" for one that has none. Each is of all files so far.
@@ -135,7 +136,7 @@ func atlasSums(names []string, texts [][]byte) []string {
 	sums := make([]string, len(names))
 	for i, name := range names {
 		running.Write([]byte(name))
-		if sumIgnored.Match(texts[i]) {
+		if sumIgnored().Match(texts[i]) {
 			continue
 		}
 		running.Write(texts[i])

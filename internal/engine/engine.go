@@ -6,6 +6,7 @@ package engine
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"strings"
@@ -79,6 +80,36 @@ type Answer struct {
 	RowsAffected int64            // by INSERT, UPDATE and DELETE
 	Duration     time.Duration    // as far as it is known
 	Err          error            // of a query, or an optional statement
+}
+
+// A Queryer is a [sql.DB], a [sql.Conn] or a [sql.Tx].
+type Queryer interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// Rows returns the rows of a query through database/sql, as an [Answer] has them.
+func Rows(ctx context.Context, db Queryer, query string) (list [][]driver.Value, err error) {
+	rows, err := db.QueryContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		return nil, err
+	}
+	dest := make([]any, len(columns))
+	for rows.Next() {
+		row := make([]driver.Value, len(columns))
+		for i := range row {
+			dest[i] = (*any)(&row[i])
+		}
+		if err := rows.Scan(dest...); err != nil {
+			return nil, err
+		}
+		list = append(list, row)
+	}
+	return list, rows.Err()
 }
 
 // ErrThrownOut is what an error matches when the server has ended a transaction

@@ -8,8 +8,8 @@ import (
 	"github.com/migratingsqlite/migratingsqlite/internal/snapshot"
 )
 
-// Backups: the database is a file, of which snapshots are taken. Without it,
-// asking for them is refused when the database is opened.
+// Backups is that the database is a file, of which snapshots are taken. Without
+// it, asking for them is refused when the database is opened.
 const Backups Feature = "snapshots"
 
 var backupScenarios = []scenario{

@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/migratingsqlite/migratingsqlite"
+	"github.com/migratingsqlite/migratingsqlite/internal/engine"
 )
 
 // An Engine is a kind of databases that the driver opens.
@@ -266,31 +267,11 @@ func (w *world) holdingTheLock(f func()) {
 	})
 }
 
-type querier interface {
-	QueryContext(context.Context, string, ...any) (*sql.Rows, error)
-}
-
-func rowsOf(q querier, query string) (list []string, err error) {
-	r, err := q.QueryContext(context.Background(), query)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	cols, err := r.Columns()
-	if err != nil {
-		return nil, err
-	}
-	for r.Next() {
-		values := make([]any, len(cols))
-		pointers := make([]any, len(cols))
-		for i := range values {
-			pointers[i] = &values[i]
-		}
-		if err := r.Scan(pointers...); err != nil {
-			return nil, err
-		}
-		texts := make([]string, len(cols))
-		for i, v := range values {
+func rowsOf(db engine.Queryer, query string) (list []string, err error) {
+	rows, err := engine.Rows(context.Background(), db, query)
+	for _, row := range rows {
+		texts := make([]string, len(row))
+		for i, v := range row {
 			if b, ok := v.([]byte); ok {
 				v = string(b)
 			}
@@ -298,14 +279,14 @@ func rowsOf(q querier, query string) (list []string, err error) {
 		}
 		list = append(list, strings.Join(texts, "|"))
 	}
-	return list, errors.Join(r.Err(), r.Close())
+	return list, err
 }
 
 // insist is rowsOf that waits for a lock: go-libsql closes connections in the
 // background, and waits for no lock itself.
-func insist(q querier, query string) (list []string, err error) {
+func insist(db engine.Queryer, query string) (list []string, err error) {
 	for range 100 {
-		list, err = rowsOf(q, query)
+		list, err = rowsOf(db, query)
 		if err == nil || !strings.Contains(err.Error(), "database is locked") {
 			break
 		}

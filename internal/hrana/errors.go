@@ -9,8 +9,8 @@ import (
 	"github.com/migratingsqlite/migratingsqlite/internal/engine"
 )
 
-// ErrGone: the transaction of a connection has ended, and nothing is run after
-// it.
+// ErrGone is what an error matches when the transaction of a connection has ended,
+// and nothing is run after it.
 var ErrGone = errors.New("the transaction has ended")
 
 // proxied is the code that a replica gives to every error of the primary.

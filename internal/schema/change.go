@@ -10,7 +10,8 @@ import (
 	"github.com/migratingsqlite/migratingsqlite/internal/near"
 )
 
-// Decisions are what no structure tells of a change, and somebody must.
+// Decisions are what no structure tells of a change, and somebody must. Errors and
+// questions call them as the command diff takes them: --rename, --drop and --using.
 type Decisions struct {
 	Renames []Rename
 	Drops   []Name  // are to go with what is in them, although something like them comes
@@ -27,6 +28,7 @@ type Decisions struct {
 // A Name is that of a table, or of a column of it.
 type Name struct{ Table, Column string }
 
+// String quotes the name as SQL needs it: users, users."full name".
 func (n Name) String() string {
 	if n.Column == "" {
 		return quoteName(n.Table)
@@ -43,6 +45,7 @@ type Rename struct {
 	To   string // without the table
 }
 
+// String writes the rename as [ParseRename] reads it.
 func (r Rename) String() string { return r.From.String() + "=" + quoteName(r.To) }
 
 // Using says from what the rows that are there get the values of a column.
@@ -131,6 +134,7 @@ type Undecided struct {
 	Questions []string // each with the ways to answer it
 }
 
+// Error returns the questions, one a line.
 func (u *Undecided) Error() string { return strings.Join(u.Questions, "\n") }
 
 // A Script is what turns one structure into another.

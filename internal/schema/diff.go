@@ -40,6 +40,7 @@ type Difference struct {
 	Have, Want string
 }
 
+// String returns the sentence that says it.
 func (d Difference) String() string { return d.Text }
 
 // Equal reports whether the schemas mean the same. The order of columns does not

@@ -196,7 +196,7 @@ func (s *Schema) unquoted(sql string) string {
 			continue
 		}
 		name := t.name()
-		if quoteName(name) != name || keywords[fold(name)] >= firm {
+		if quoteName(name) != name || keywords()[fold(name)] >= firm {
 			continue
 		}
 		named := mustBeName(toks, i) || i > 0 && (toks[i-1].is("table") || toks[i-1].is("references") || toks[i-1].is("on"))

@@ -262,7 +262,7 @@ func (p *parser) isType() bool {
 			return false
 		}
 		w := fold(t.text)
-		return keywords[w] < firm || strings.HasPrefix(w, "current_") || w == "true" || w == "false"
+		return keywords()[w] < firm || strings.HasPrefix(w, "current_") || w == "true" || w == "false"
 	case quoted, str:
 		return true
 	}

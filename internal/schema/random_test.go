@@ -33,7 +33,7 @@ type modelColumn struct {
 var modelNames = []string{"a", "B", "key", "order", "Total", "two words", "it's", `say "x"`, "größe", "left", "values", "x1", "c]d", "group", "_id", "ROW", "abort", "`"}
 
 func sqlName(r *rand.Rand, name string) string {
-	if n := quoteName(name); n == name && keywords[fold(name)] < firm && r.IntN(3) > 0 {
+	if n := quoteName(name); n == name && keywords()[fold(name)] < firm && r.IntN(3) > 0 {
 		return n
 	}
 	switch r.IntN(3) {
@@ -268,7 +268,7 @@ func respelled(r *rand.Rand, stmt string) string {
 		switch t.kind {
 		case word:
 			switch w := fold(t.text); {
-			case keywords[w] == noKeyword && !slices.Contains(unquotable, w) && r.IntN(2) == 0:
+			case keywords()[w] == noKeyword && !slices.Contains(unquotable, w) && r.IntN(2) == 0:
 				b.WriteString(sqlName(r, t.text))
 			default:
 				b.WriteString(anyCase(r, t.text))

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strings"
+
+	"github.com/migratingsqlite/migratingsqlite/internal/engine"
 )
 
 // Carried is what [DumpRows] has made of the rows of a table.
@@ -17,13 +19,13 @@ type Carried struct {
 // INSERT each, ordered as the tables keep them. Nothing of what a database holds
 // besides structure and rows is in it, but for the numbers that AUTOINCREMENT has
 // given away.
-func DumpRows(ctx context.Context, db Queryer, s *Schema) (script string, carried []Carried, err error) {
+func DumpRows(ctx context.Context, db engine.Queryer, s *Schema) (script string, carried []Carried, err error) {
 	var rows strings.Builder
 	for _, name := range s.tableOrder() {
 		t := s.tables[name]
 		c := Carried{Table: t.name}
 		if t.noRows() {
-			if list, err := rowsOf(ctx, db, "SELECT count(*) FROM "+quoteName(t.name)); err == nil && list[0][0] != int64(0) {
+			if list, err := engine.Rows(ctx, db, "SELECT count(*) FROM "+quoteName(t.name)); err == nil && list[0][0] != int64(0) {
 				n, _ := list[0][0].(int64)
 				carried = append(carried, Carried{t.name, int(n), "its rows cannot be read"})
 			}
@@ -61,7 +63,7 @@ func DumpRows(ctx context.Context, db Queryer, s *Schema) (script string, carrie
 }
 
 // inserts writes the rows of a table.
-func inserts(ctx context.Context, db Queryer, t *table) (text string, n int, err error) {
+func inserts(ctx context.Context, db engine.Queryer, t *table) (text string, n int, err error) {
 	columns := t.writable()
 	var order string
 	if rowid := t.rowid(t); rowid != "" {
@@ -79,7 +81,7 @@ func inserts(ctx context.Context, db Queryer, t *table) (text string, n int, err
 		// A text with a NUL byte has no literal.
 		values = append(values, fmt.Sprintf("iif(typeof(%[1]s) = 'text' AND instr(%[1]s, char(0)), 'CAST(' || quote(CAST(%[1]s AS BLOB)) || ' AS TEXT)', quote(%[1]s))", q))
 	}
-	list, err := rowsOf(ctx, db, "SELECT "+strings.Join(values, ", ")+" FROM "+quoteName(t.name)+order)
+	list, err := engine.Rows(ctx, db, "SELECT "+strings.Join(values, ", ")+" FROM "+quoteName(t.name)+order)
 	if err != nil {
 		return "", 0, err
 	}
@@ -123,9 +125,9 @@ func keyList(t *table) string {
 
 // numbers writes what AUTOINCREMENT has given away beyond the rows that are
 // there.
-func numbers(ctx context.Context, db Queryer, t *table) (string, error) {
+func numbers(ctx context.Context, db engine.Queryer, t *table) (string, error) {
 	name := quoteString(t.name)
-	list, err := rowsOf(ctx, db, "SELECT seq, coalesce((SELECT max(rowid) FROM "+quoteName(t.name)+"), 0) FROM sqlite_sequence WHERE name = "+name)
+	list, err := engine.Rows(ctx, db, "SELECT seq, coalesce((SELECT max(rowid) FROM "+quoteName(t.name)+"), 0) FROM sqlite_sequence WHERE name = "+name)
 	switch {
 	case err != nil:
 		return "", fmt.Errorf("reading sqlite_sequence: %w", err)

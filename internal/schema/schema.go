@@ -9,6 +9,7 @@ package schema
 
 import (
 	"cmp"
+	"context"
 	"database/sql/driver"
 	"fmt"
 	"maps"
@@ -127,6 +128,19 @@ type view struct {
 type body struct {
 	key  []string
 	toks []token
+}
+
+// Of reads the structure of a database that nobody changes meanwhile. Objects
+// with a name in ignore, and what is on such tables, are left out.
+func Of(ctx context.Context, db engine.Queryer, ignore ...string) (*Schema, error) {
+	answers := make([]engine.Answer, len(Queries))
+	for i, q := range Queries {
+		answers[i].Rows, answers[i].Err = engine.Rows(ctx, db, q)
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+	}
+	return Read(answers, ignore...)
 }
 
 // Read makes a Schema of the answers to [Queries]. Objects with a name in
@@ -789,7 +803,7 @@ func distinct(list []string) []string {
 
 // quoteName writes a name as SQL needs it.
 func quoteName(name string) string {
-	if name != "" && wordEnd(name, 0) == len(name) && isWord(name[0]) && !isDigit(name[0]) && name[0] != '$' && keywords[fold(name)] != reserved {
+	if name != "" && wordEnd(name, 0) == len(name) && isWord(name[0]) && !isDigit(name[0]) && name[0] != '$' && keywords()[fold(name)] != reserved {
 		return name
 	}
 	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`

@@ -3,55 +3,10 @@ package schema
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"fmt"
 
 	"modernc.org/sqlite"
-
-	"github.com/migratingsqlite/migratingsqlite/internal/engine"
 )
-
-// A Queryer is a [sql.DB], a [sql.Conn] or a [sql.Tx].
-type Queryer interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}
-
-// Of reads the structure of a database that nobody changes meanwhile. Objects
-// with a name in ignore, and what is on such tables, are left out.
-func Of(ctx context.Context, db Queryer, ignore ...string) (*Schema, error) {
-	answers := make([]engine.Answer, len(Queries))
-	for i, q := range Queries {
-		answers[i].Rows, answers[i].Err = rowsOf(ctx, db, q)
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-	}
-	return Read(answers, ignore...)
-}
-
-func rowsOf(ctx context.Context, db Queryer, q string) (list [][]driver.Value, err error) {
-	rows, err := db.QueryContext(ctx, q)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	columns, err := rows.Columns()
-	if err != nil {
-		return nil, err
-	}
-	dest := make([]any, len(columns))
-	for rows.Next() {
-		row := make([]driver.Value, len(columns))
-		for i := range row {
-			dest[i] = (*any)(&row[i])
-		}
-		if err := rows.Scan(dest...); err != nil {
-			return nil, err
-		}
-		list = append(list, row)
-	}
-	return list, rows.Err()
-}
 
 // A scratch is a database in memory on which statements are tried.
 type scratch struct{ db *sql.DB }

@@ -1,6 +1,9 @@
 package schema
 
-import "strings"
+import (
+	"strings"
+	"sync"
+)
 
 // What a token can be.
 const (
@@ -146,7 +149,7 @@ func (t token) is(s string) bool {
 func (t token) isName() bool {
 	switch t.kind {
 	case word:
-		return keywords[fold(t.text)] != reserved
+		return keywords()[fold(t.text)] != reserved
 	case quoted, str:
 		return true
 	}
@@ -189,7 +192,7 @@ const (
 	reserved
 )
 
-var keywords = func() map[string]uint8 {
+var keywords = sync.OnceValue(func() map[string]uint8 {
 	m := map[string]uint8{}
 	for class, list := range map[uint8]string{
 		soft: `abort action after always analyze asc attach before begin by cascade cast column conflict current
@@ -209,7 +212,7 @@ var keywords = func() map[string]uint8 {
 		}
 	}
 	return m
-}()
+})
 
 // A scope says what "…" may name; elsewhere SQLite takes it for a string. It
 // gets folded names.
@@ -233,7 +236,7 @@ func normalOne(toks []token, i int, t token, names scope) string {
 	switch t.kind {
 	case word:
 		w := fold(t.text)
-		if keywords[w] >= firm {
+		if keywords()[w] >= firm {
 			return w
 		}
 		return `"` + w
@@ -388,7 +391,7 @@ func defaultValue(s string) (e expr, ok bool) {
 	e = newExpr(toks, nothing)
 	if len(toks) == 1 {
 		// A lone name is a string.
-		if t := toks[0]; t.kind == quoted || t.kind == word && keywords[fold(t.text)] < firm {
+		if t := toks[0]; t.kind == quoted || t.kind == word && keywords()[fold(t.text)] < firm {
 			e.key = quoteString(t.name())
 			e.text = e.key
 		}
@@ -419,7 +422,7 @@ func wordsOf(toks []token, columns map[string]map[string]*column) scope {
 		}
 		switch {
 		case t.kind == word:
-			if keywords[name] == noKeyword {
+			if keywords()[name] == noKeyword {
 				names[name] = true
 			}
 		case t.text[0] != '"', mustBeName(toks, i):

@@ -11,8 +11,10 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"regexp"
+	"strings"
 	"time"
+
+	"github.com/migratingsqlite/migratingsqlite/internal/lazy"
 )
 
 // A partial is a file that is being written. Its writer has a lock on it, which
@@ -29,7 +31,7 @@ type partial struct {
 const idleTime = time.Minute
 
 // Nothing else is called so.
-var partialForm = regexp.MustCompile(`^.+-[A-Z2-7]{26}\.snapshot\.partial$`)
+var partialForm = lazy.Regexp(`.-[A-Z2-7]{26}\.snapshot\.partial$`)
 
 func newPartial(folder, database string) (*partial, error) {
 	dir, err := filepath.Abs(folder) // SQLite opens it, too
@@ -48,7 +50,7 @@ func newPartial(folder, database string) (*partial, error) {
 // roomFor refuses to write more than there is room for.
 func roomFor(bytes int64, folder string) error {
 	if free, ok := freeBytes(folder); ok && free < bytes {
-		return fmt.Errorf("the disk of %s has %s free, and %s are needed", folder, size(free), size(bytes))
+		return fmt.Errorf("the disk of %s has %s free, and %s are needed", folder, Size(free), Size(bytes))
 	}
 	return nil
 }
@@ -86,13 +88,14 @@ func (p *partial) discard() {
 
 // sweep removes the partial files that killed processes have left in a folder.
 func sweep(folder string) {
-	entries, _ := os.ReadDir(folder)
-	for _, e := range entries {
-		if !partialForm.MatchString(e.Name()) || !e.Type().IsRegular() {
+	names, _ := namesIn(folder)
+	for _, name := range names {
+		if !strings.HasSuffix(name, ".partial") || !partialForm().MatchString(name) {
 			continue
 		}
-		path := filepath.Join(folder, e.Name())
-		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > idleTime && isLeft(path, info) {
+		path := filepath.Join(folder, name)
+		info, err := os.Lstat(path)
+		if err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > idleTime && isLeft(path, info) {
 			os.Remove(path)
 		}
 	}
@@ -119,9 +122,12 @@ func (r untilDone) Read(b []byte) (int, error) {
 	return r.Reader.Read(b)
 }
 
-// size is a number of bytes for people.
-func size(bytes int64) string {
-	if bytes < 1000 {
+// Size writes a number of bytes for people, in the decimal unit that suits it.
+func Size(bytes int64) string {
+	switch {
+	case bytes == 1:
+		return "1 byte"
+	case bytes < 1000:
 		return fmt.Sprintf("%d bytes", bytes)
 	}
 	n, unit := float64(bytes)/1000, "kB"

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+
+	"github.com/migratingsqlite/migratingsqlite/internal/lazy"
 )
 
 // Atlas's versioned directory: every .sql file, in the order of their names, with
@@ -86,7 +88,7 @@ type atlasSum struct {
 
 type sumEntry struct{ name, sum string }
 
-var atlasIgnored = lazily(`^[ -~]*atlas:sum +ignore *(\r?\n|$)`)
+var atlasIgnored = lazy.Regexp(`^[ -~]*atlas:sum +ignore *(\r?\n|$)`)
 
 func (s *atlasSum) add(name string, text []byte) {
 	s.running.Write([]byte(name))
@@ -141,7 +143,7 @@ func (r *reader) checkSum(files []sumEntry) {
 	}
 }
 
-var atlasDirective = lazily(`^[ -~]*?atlas:(\w+)(?: +([ -~]*))?`)
+var atlasDirective = lazy.Regexp(`^[ -~]*?atlas:(\w+)(?: +([ -~]*))?`)
 
 // atlasDirectives returns the directives of a file: comments at its very start,
 // with an empty line behind them.
@@ -163,7 +165,7 @@ func atlasDirectives(text []byte) map[string]string {
 	return found
 }
 
-var atlasUnread = lazily(`(?m)^(?:--|#)[ -~]*atlas:(delimiter|import|txtar|assert)\b.*$`)
+var atlasUnread = lazy.Regexp(`(?m)^(?:--|#)[ -~]*atlas:(delimiter|import|txtar|assert)\b.*$`)
 
 // readAtlas refuses the directives that would need Atlas itself.
 func readAtlas(f *file) {

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/migratingsqlite/migratingsqlite/internal/lazy"
 )
 
 // Flyway and refinery name files alike: V1__create_users.sql, in folders as deep
@@ -26,10 +28,10 @@ type versionedFile struct {
 }
 
 var (
-	flywayVersion = lazily(`^\d+([._]\d+)*$`)
-	refineryName  = lazily(`^([UV])(\d+)__(\w+)\.(sql|rs)$`)
+	flywayVersion = lazy.Regexp(`^\d+([._]\d+)*$`)
+	refineryName  = lazy.Regexp(`^([UV])(\d+)__(\w+)\.(sql|rs)$`)
 	// flywayMistake is what Flyway would silently leave out.
-	flywayMistake = lazily(`^[VvUuBb]\d.*\.sql$`)
+	flywayMistake = lazy.Regexp(`^[VvUuBb]\d.*\.sql$`)
 )
 
 // versioned reads the name of a file.
@@ -232,7 +234,7 @@ func listFlyway(r *reader) {
 
 func spaced(description string) string { return strings.ReplaceAll(description, "_", " ") }
 
-var callback = lazily(`^(before|after)(Each)?(Migrate|Versioned|Repeatables|Validate|Baseline|Info|Clean|Repair|Undo|Connect)|^createSchema`)
+var callback = lazy.Regexp(`^(before|after)(Each)?(Migrate|Versioned|Repeatables|Validate|Baseline|Info|Clean|Repair|Undo|Connect)|^createSchema`)
 
 // flywayNumber makes a number of a version, the same whatever other versions
 // there are: room for later parts is kept from the beginning.
@@ -351,4 +353,4 @@ func listRefinery(r *reader) {
 	r.number(list)
 }
 
-var versionedMistake = lazily(`^[VvUu]\d.*\.(sql|rs)$`)
+var versionedMistake = lazy.Regexp(`^[VvUu]\d.*\.(sql|rs)$`)

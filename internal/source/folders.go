@@ -8,6 +8,8 @@ import (
 	"path"
 	"strings"
 	"time"
+
+	"github.com/migratingsqlite/migratingsqlite/internal/lazy"
 )
 
 // Tools that keep a folder for each migration, and Drizzle, which once did not.
@@ -140,7 +142,7 @@ func listPrisma(r *reader) {
 	r.number(r.migrationFolders("Prisma"))
 }
 
-var prismaProvider = lazily(`(?m)^\s*provider\s*=\s*["']([^"'\n]*)["']`)
+var prismaProvider = lazy.Regexp(`(?m)^\s*provider\s*=\s*["']([^"'\n]*)["']`)
 
 func (r *reader) has(name string) bool {
 	for _, e := range r.entries {

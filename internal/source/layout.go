@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/migratingsqlite/migratingsqlite/internal/near"
 	"github.com/migratingsqlite/migratingsqlite/internal/script"
@@ -559,9 +557,3 @@ func (r *reader) number(list []numbered) {
 
 // timestamps are numbers from here on. Smaller ones count migrations.
 const timestamps = 10_000_000
-
-// lazily compiles an expression when it is first needed: most programs have
-// native files and need none.
-func lazily(expr string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
-}

@@ -3,6 +3,8 @@ package source
 import (
 	"slices"
 	"strings"
+
+	"github.com/migratingsqlite/migratingsqlite/internal/lazy"
 )
 
 // Tools with both directions in one file, told apart by comments.
@@ -28,7 +30,7 @@ func listGoose(r *reader) {
 	r.number(list)
 }
 
-var gooseAlmost = lazily(`(?i)^\s*-+\s*\+goose\b`)
+var gooseAlmost = lazy.Regexp(`(?i)^\s*-+\s*\+goose\b`)
 
 // both is a migration whose directions are sections of one file.
 func both(p, name string) Migration { return Migration{Name: name, Up: p, Down: p} }
@@ -125,8 +127,8 @@ func listDbmate(r *reader) {
 }
 
 var (
-	dbmateMarker = lazily(`^--\s*migrate:(up|down)(?:\s*$|\s+(\S.*)$)`)
-	dbmateAlmost = lazily(`^\s*-+\s*migrate:\s*(up|down)\b`)
+	dbmateMarker = lazy.Regexp(`^--\s*migrate:(up|down)(?:\s*$|\s+(\S.*)$)`)
+	dbmateAlmost = lazy.Regexp(`^\s*-+\s*migrate:\s*(up|down)\b`)
 )
 
 func readDbmate(f *file) {
@@ -180,7 +182,7 @@ func listSQLMigrate(r *reader) {
 	r.number(list)
 }
 
-var sqlMigrateAlmost = lazily(`^\s*-+\s*\+\s*migrate\b`)
+var sqlMigrateAlmost = lazy.Regexp(`^\s*-+\s*\+\s*migrate\b`)
 
 func readSQLMigrate(f *file) {
 	s := f.inSections("sql-migrate")

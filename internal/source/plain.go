@@ -5,6 +5,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/migratingsqlite/migratingsqlite/internal/lazy"
 )
 
 // Tools whose files lie in one folder, a migration in one or two of them.
@@ -44,7 +46,7 @@ func (p *pairs) place(place *string, n numbered) {
 	*place = n.path
 }
 
-var golangMigrateName = lazily(`^([0-9]+)_(.*)\.(down|up)\.(.*)$`)
+var golangMigrateName = lazy.Regexp(`^([0-9]+)_(.*)\.(down|up)\.(.*)$`)
 
 func listGolangMigrate(r *reader) {
 	p := pairs{reader: r}
@@ -103,7 +105,7 @@ func readSqlx(f *file) {
 	}
 }
 
-var bunName = lazily(`^(\d{1,14})_([0-9a-z_\-]+)\.`)
+var bunName = lazy.Regexp(`^(\d{1,14})_([0-9a-z_\-]+)\.`)
 
 // listBun reads the folders below the folder, too, as bun does. A script named
 // .tx.up.sql is in a transaction, and so are the others here.

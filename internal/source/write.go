@@ -19,6 +19,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/migratingsqlite/migratingsqlite/internal/lazy"
 	"github.com/migratingsqlite/migratingsqlite/internal/script"
 )
 
@@ -354,7 +355,7 @@ func writeNative(d *draft) error {
 	return nil
 }
 
-var yamlKey = lazily(`^(\w+)\s*:`)
+var yamlKey = lazy.Regexp(`^(\w+)\s*:`)
 
 // metadata writes of the keys that the newest metadata.yaml has those whose value
 // is known.

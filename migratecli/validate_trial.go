@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/migratingsqlite/migratingsqlite"
+	"github.com/migratingsqlite/migratingsqlite/internal/engine"
 	"github.com/migratingsqlite/migratingsqlite/internal/lint"
 	"github.com/migratingsqlite/migratingsqlite/internal/schema"
 	"github.com/migratingsqlite/migratingsqlite/internal/script"
@@ -38,11 +39,7 @@ func (t *tool) tried(ctx context.Context, dsn string, earlier []*migratingsqlite
 		return "", err
 	}
 	defer os.RemoveAll(dir)
-	b := &bench{tool: t, dsn: "?_pragma=synchronous(0)"} // it need not outlive a crash
-	if otherEngine(dsn) {
-		b.dsn = "libsql:"
-	}
-	tr := &attempt{bench: b, earlier: earlier, set: set, lint: s, dir: dir, from: from}
+	tr := &attempt{bench: t.bench(dsn), earlier: earlier, set: set, lint: s, dir: dir, from: from}
 	if note, err = tr.up(ctx); err != nil {
 		return "", err
 	}
@@ -126,7 +123,7 @@ func (tr *attempt) up(ctx context.Context) (note string, err error) {
 		return "", err
 	}
 	for _, p := range lint.Probes(before) {
-		if _, err := all(ctx, db, p.SQL); err != nil {
+		if _, err := engine.Rows(ctx, db, p.SQL); err != nil {
 			tr.lint.Unusable = append(tr.lint.Unusable, lint.Unusable{Kind: p.Kind, Name: p.Name, Err: err.Error()})
 		}
 	}
@@ -220,17 +217,7 @@ func (tr *attempt) down(ctx context.Context) error {
 // at makes a database that is at a version.
 func (tr *attempt) at(ctx context.Context, version int64) (*bench, error) {
 	tr.n++
-	b := tr.bench.at(filepath.Join(tr.dir, fmt.Sprintf("%d.db", tr.n)))
-	for _, set := range tr.earlier {
-		if _, _, err := b.up(ctx, 0, set); err != nil {
-			return nil, err
-		}
-	}
-	if version == 0 {
-		return b, nil
-	}
-	_, _, err := b.up(ctx, version, tr.set)
-	return b, err
+	return tr.bench.made(ctx, filepath.Join(tr.dir, fmt.Sprintf("%d.db", tr.n)), tr.earlier, tr.set, version)
 }
 
 // differences compares a database with what there is after the migration at a
@@ -258,45 +245,6 @@ func (tr *attempt) differences(ctx context.Context, b *bench, text string, place
 		}
 	}
 	return list, nil
-}
-
-// inside reads what there is in the bench, and its structure unless the texts are
-// those that were expected.
-func (b *bench) inside(ctx context.Context, expected string) (s *schema.Schema, text string, err error) {
-	db, err := b.open()
-	if err != nil {
-		return nil, "", err
-	}
-	defer db.Close()
-	if text, err = master(ctx, db); err == nil && (text != expected || text == "") {
-		s, err = schema.Of(ctx, db)
-	}
-	return s, text, err
-}
-
-// master returns the statements that SQLite keeps of all that there is.
-func master(ctx context.Context, db queryer) (string, error) {
-	rows, err := all(ctx, db, `SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite\_%' ESCAPE '\'
-		AND name NOT LIKE 'migratingsqlite\_%' ESCAPE '\' ORDER BY 1, 2`)
-	var b strings.Builder
-	for _, row := range rows {
-		fmt.Fprintln(&b, row)
-	}
-	return b.String(), err
-}
-
-// downTo undoes what is above a version.
-func (b *bench) downTo(ctx context.Context, version int64, set *migratingsqlite.Set) (undone bool, err error) {
-	m, err := b.migrator(0, set)
-	if err != nil {
-		return false, err
-	}
-	defer m.Close()
-	p, err := m.PlanDown(ctx, version)
-	if err == nil {
-		_, err = m.Down(ctx, p)
-	}
-	return err == nil, b.clean(err)
 }
 
 // leadsElsewhere says what is not as it was, at the first statement of the way

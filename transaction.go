@@ -9,20 +9,6 @@ import (
 	"github.com/migratingsqlite/migratingsqlite/internal/engine"
 )
 
-// ownBooks brings the driver's own tables up to date, and takes an expired lease
-// away from whoever had it, who may only have stalled.
-func (r *run) ownBooks(ctx context.Context) error {
-	own := run{config: r.config, conn: r.conn, wait: r.wait, tel: r.tel, plan: &plan{sets: r.plan.sets[:1], lease: r.plan.lease}}
-	err := own.plan.read()
-	if err == nil {
-		err = own.applySet(&own.plan.sets[0])
-	}
-	if err != nil {
-		return err
-	}
-	return own.writeBooks(ctx)
-}
-
 // mayWrite refuses where the program is not to write.
 func (m *Migrator) mayWrite() error {
 	if m.config.mode == modeCheck {
@@ -31,11 +17,11 @@ func (m *Migrator) mayWrite() error {
 	return nil
 }
 
-// writing calls f with a run that has begun a transaction and has the write lock,
+// transact calls f with a run that has begun a transaction and has the write lock,
 // and commits. It begins again, and calls f again, where another run has the lease
 // or a server is not to be reached; then f finds out what has become of the try
 // before.
-func (m *Migrator) writing(ctx context.Context, tel telemetry, f func(context.Context, *run) error) (*run, error) {
+func (m *Migrator) transact(ctx context.Context, tel telemetry, f func(context.Context, *run) error) (*run, error) {
 	w := &waiter{budget: m.config.timeout}
 	tel.config, tel.start = m.config, time.Now()
 	r := &run{config: m.config, wait: w, tel: tel, plan: &plan{}}
@@ -52,7 +38,7 @@ func (m *Migrator) writing(ctx context.Context, tel telemetry, f func(context.Co
 		if tel.down != nil {
 			ctx = r.tel.begin(ctx, r.plan)
 		}
-		if err = r.alone(ctx, f); err != nil {
+		if err = r.transactUntilDone(ctx, f); err != nil {
 			err = r.explain(ctx, err)
 		}
 		return err
@@ -66,11 +52,11 @@ func (m *Migrator) writing(ctx context.Context, tel telemetry, f func(context.Co
 	return r, err
 }
 
-// alone is writing, with a run that knows where.
-func (r *run) alone(ctx context.Context, f func(context.Context, *run) error) error {
+// transactUntilDone tries it until it is done, or waits no longer.
+func (r *run) transactUntilDone(ctx context.Context, f func(context.Context, *run) error) error {
 	for {
 		r.began = time.Now()
-		err := r.once(ctx, f)
+		err := r.transactOnce(ctx, f)
 		switch {
 		case err == nil:
 			return nil
@@ -101,19 +87,8 @@ func (r *run) alone(ctx context.Context, f func(context.Context, *run) error) er
 	}
 }
 
-// cannotWrite says more of an error that is about the right to write.
-func cannotWrite(err error) error {
-	switch {
-	case errors.Is(err, engine.ErrForbidden):
-		return fmt.Errorf("the token does not allow to write (%w)", err)
-	case sqliteCode(err) == sqliteReadOnly:
-		return errors.New(readOnlyText(err))
-	}
-	return err
-}
-
-// once tries it once.
-func (r *run) once(ctx context.Context, f func(context.Context, *run) error) (err error) {
+// transactOnce is one try.
+func (r *run) transactOnce(ctx context.Context, f func(context.Context, *run) error) (err error) {
 	if r.place.server != nil {
 		conn, err := r.place.server.Connect(ctx, r.wait.patience())
 		if err != nil {
@@ -151,4 +126,29 @@ func (r *run) once(ctx context.Context, f func(context.Context, *run) error) (er
 		r.conn.exec(context.WithoutCancel(ctx), "ROLLBACK")
 	}
 	return err
+}
+
+// cannotWrite says more of an error that is about the right to write.
+func cannotWrite(err error) error {
+	switch {
+	case errors.Is(err, engine.ErrForbidden):
+		return fmt.Errorf("the token does not allow to write (%w)", err)
+	case sqliteCode(err) == sqliteReadOnly:
+		return errors.New(readOnlyText(err))
+	}
+	return err
+}
+
+// upgradeBooks brings the driver's own tables up to date, and takes an expired lease
+// away from whoever had it, who may only have stalled.
+func (r *run) upgradeBooks(ctx context.Context) error {
+	own := run{config: r.config, conn: r.conn, wait: r.wait, tel: r.tel, plan: &plan{sets: r.plan.sets[:1], lease: r.plan.lease}}
+	err := own.plan.read()
+	if err == nil {
+		err = own.applySet(&own.plan.sets[0])
+	}
+	if err != nil {
+		return err
+	}
+	return own.writeBooks(ctx)
 }

@@ -3,7 +3,6 @@ package migratecli
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,216 +18,7 @@ import (
 	"github.com/migratingsqlite/migratingsqlite"
 	"github.com/migratingsqlite/migratingsqlite/internal/adopt"
 	"github.com/migratingsqlite/migratingsqlite/internal/engine"
-	"github.com/migratingsqlite/migratingsqlite/internal/schema"
-	"github.com/migratingsqlite/migratingsqlite/internal/script"
 )
-
-// A bench is a database on which migrations are tried.
-type bench struct {
-	tool      *tool
-	dsn, path string
-}
-
-// scratch is a bench of SQLite that need not outlive a crash.
-func scratch(path string) *bench {
-	return (&bench{tool: &tool{}, dsn: "?_pragma=synchronous(0)"}).at(path)
-}
-
-// at is another file to try the same on.
-func (b *bench) at(path string) *bench { return &bench{b.tool, elsewhere(b.dsn, path), path} }
-
-// migrator opens the bench for some sets, up to a version; 0 is the newest.
-func (b *bench) migrator(to int64, sets ...*migratingsqlite.Set) (*migratingsqlite.Migrator, error) {
-	opts := []migratingsqlite.Option{migratingsqlite.WithMode("on"), migratingsqlite.WithSet(sets...), migratingsqlite.WithTrace("off"),
-		migratingsqlite.WithBackup("")}
-	if to > 0 {
-		opts = append(opts, migratingsqlite.WithTo(to))
-	}
-	m, err := b.tool.migrator(b.dsn, opts...)
-	return m, b.clean(err)
-}
-
-// up upgrades the bench and says how long that took.
-func (b *bench) up(ctx context.Context, to int64, sets ...*migratingsqlite.Set) (*migratingsqlite.Result, time.Duration, error) {
-	m, err := b.migrator(to, sets...)
-	if err != nil {
-		return nil, 0, err
-	}
-	defer m.Close()
-	start := time.Now()
-	done, err := m.Up(ctx)
-	return done, time.Since(start), b.clean(err)
-}
-
-// open opens the bench to look at it, through its own engine.
-func (b *bench) open() (*sql.DB, error) {
-	c, err := migratingsqlite.NewConnector(b.dsn, append(slices.Clone(b.tool.opts), migratingsqlite.WithMode("off"))...)
-	if err != nil {
-		return nil, b.clean(err)
-	}
-	return sql.OpenDB(c), nil
-}
-
-// ask returns the rows of a query.
-func (b *bench) ask(ctx context.Context, query string) (list [][]string, err error) {
-	db, err := b.open()
-	if err != nil {
-		return nil, err
-	}
-	defer db.Close()
-	rows, err := all(ctx, db, query)
-	for _, row := range rows {
-		texts := make([]string, len(row))
-		for i, v := range row {
-			texts[i] = fmt.Sprint(v)
-		}
-		list = append(list, texts)
-	}
-	return list, b.clean(err)
-}
-
-// clean makes an error one of the copy, which has a path that says nothing.
-func (b *bench) clean(err error) error {
-	if err == nil {
-		return nil
-	}
-	text := strings.TrimPrefix(err.Error(), "migratingsqlite: ")
-	for _, name := range []string{b.path, strings.TrimPrefix(fileDSN(b.path), "file:")} {
-		text = strings.ReplaceAll(strings.TrimPrefix(text, name+": "), name, "the copy")
-	}
-	return &cleaned{err, text}
-}
-
-type cleaned struct {
-	err  error
-	text string
-}
-
-func (c *cleaned) Error() string { return c.text }
-func (c *cleaned) Unwrap() error { return c.err }
-
-// facts are what is to stay as it is, or to become so.
-type facts struct {
-	structure []engine.Answer  // to schema.Queries
-	rows      map[string]int64 // by table
-	orphans   map[string]int64 // rows that break foreign keys, by what is said of them
-	unchecked string           // why they could not be found
-}
-
-func (b *bench) look(ctx context.Context) (*facts, error) {
-	db, err := b.open()
-	if err != nil {
-		return nil, err
-	}
-	defer db.Close()
-	f := &facts{structure: make([]engine.Answer, len(schema.Queries)), orphans: map[string]int64{}}
-	for i, q := range schema.Queries {
-		if f.structure[i].Rows, err = all(ctx, db, q); err != nil {
-			return nil, b.clean(err)
-		}
-	}
-	if f.rows, err = counts(ctx, db); err != nil {
-		return nil, b.clean(err)
-	}
-	orphans, err := all(ctx, db, `SELECT 'of ' || "table" || ' point to nothing in ' || parent, count(*) FROM pragma_foreign_key_check GROUP BY 1`)
-	if err != nil {
-		f.unchecked = b.clean(err).Error()
-	}
-	for _, o := range orphans {
-		f.orphans[fmt.Sprint(o[0])], _ = o[1].(int64)
-	}
-	return f, ctx.Err()
-}
-
-// counts counts the rows of all tables that can be read.
-func counts(ctx context.Context, db *sql.DB) (map[string]int64, error) {
-	tables, err := all(ctx, db, `SELECT name FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'virtual')
-		AND name NOT LIKE 'sqlite\_%' ESCAPE '\' AND name NOT LIKE 'migratingsqlite\_%' ESCAPE '\'`)
-	rows, c := map[string]int64{}, &counter{db, map[string]int64{}}
-	for _, t := range tables {
-		name := fmt.Sprint(t[0])
-		if n, ok := c.of(ctx, name); ok {
-			rows[name] = n
-		}
-	}
-	return rows, err
-}
-
-// unlike says which tables have another number of rows after an upgrade that was
-// done for the second time.
-func unlike(now, first map[string]int64) (list []string) {
-	for _, table := range slices.Sorted(maps.Keys(now)) {
-		if n, there := first[table]; there && n != now[table] {
-			list = append(list, fmt.Sprintf("%s has %s after the second time, and had %d after the first", table, count(int(now[table]), "row"), n))
-		}
-	}
-	return list
-}
-
-// schema is the structure without some tables.
-func (f *facts) schema(ignore []string) (*schema.Schema, error) {
-	return schema.Read(f.structure, ignore...)
-}
-
-// orphaned says what foreign_key_check finds that it did not find before.
-func (f *facts) orphaned(before *facts) (list []string) {
-	if f.unchecked != "" && f.unchecked != before.unchecked {
-		list = append(list, "foreign_key_check: "+f.unchecked)
-	}
-	if sum(f.orphans) <= sum(before.orphans) {
-		return list // a table may have another name
-	}
-	for _, key := range slices.Sorted(maps.Keys(f.orphans)) {
-		if more := f.orphans[key] - before.orphans[key]; more > 0 {
-			list = append(list, fmt.Sprintf("foreign_key_check: %s more %s", count(int(more), "row"), key))
-		}
-	}
-	return list
-}
-
-func sum(counts map[string]int64) (n int64) {
-	for _, c := range counts {
-		n += c
-	}
-	return n
-}
-
-// differs says how a structure is not as expected, a sentence for each thing.
-func differs(have, want *facts, ignore []string) (list []string, err error) {
-	h, err := have.schema(ignore)
-	if err != nil {
-		return nil, err
-	}
-	w, err := want.schema(ignore)
-	if err != nil {
-		return nil, err
-	}
-	for _, d := range schema.Diff(h, w) {
-		if d.Kind == schema.OrderOnly {
-			continue
-		}
-		text := d.String()
-		if d.Have+d.Want != "" && !strings.Contains(text, d.Want) {
-			text += fmt.Sprintf(" (%s, expected %s)", d.Have, d.Want)
-		}
-		list = append(list, text)
-	}
-	return list, nil
-}
-
-// integrity is what PRAGMA integrity_check finds, nothing if all is well.
-func (b *bench) integrity(ctx context.Context) (found []string) {
-	rows, err := b.ask(ctx, "PRAGMA integrity_check(10)")
-	for _, r := range rows {
-		if r[0] != "ok" {
-			found = append(found, "integrity_check: "+r[0])
-		}
-	}
-	if err != nil {
-		found = append(found, "integrity_check: "+err.Error())
-	}
-	return found
-}
 
 // verifyCopy proves the upgrade of one database.
 func (t *tool) verifyCopy(ctx context.Context, dsn string, flags *verifying) (name string, r result, err error) {
@@ -281,13 +71,6 @@ func (t *tool) verifyCopy(ctx context.Context, dsn string, flags *verifying) (na
 	return name, v, err
 }
 
-// remove removes a temporary database.
-func (b *bench) remove() {
-	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
-		os.Remove(b.path + suffix)
-	}
-}
-
 // foreign are the tables that other tools and hosts have in a database.
 func (b *bench) foreign(ctx context.Context, dsn string) (list []string, err error) {
 	list = slices.Clone(adopt.Hosts)
@@ -304,7 +87,7 @@ func (b *bench) foreign(ctx context.Context, dsn string) (list []string, err err
 	defer db.Close()
 	var answers []engine.Answer
 	for _, q := range adopt.Queries(table) {
-		rows, err := all(ctx, db, q)
+		rows, err := engine.Rows(ctx, db, q)
 		answers = append(answers, engine.Answer{Rows: rows, Err: err})
 	}
 	found, err := adopt.Recognise(answers, table)
@@ -681,19 +464,11 @@ func (p *proof) likeBefore(ctx context.Context, partly bool) ([]string, error) {
 	// Repeatable migrations describe the newest version, and are gone.
 	ignore := slices.Clone(p.ignore)
 	for _, set := range p.sets {
-		for _, m := range set.Migrations() {
-			if m.Version > 0 {
-				continue
-			}
-			up, _, err := m.SQL()
-			if err != nil {
-				return nil, err
-			}
-			statements, _ := script.Split(up)
-			for _, st := range statements {
-				ignore = append(ignore, st.Effect().Name)
-			}
+		made, err := repeats(set)
+		if err != nil {
+			return nil, err
 		}
+		ignore = append(ignore, made.names...)
 	}
 	return differs(now, p.before, ignore)
 }
@@ -721,43 +496,4 @@ func (p *proof) again(ctx context.Context, after *facts) error {
 	text := fmt.Sprintf("%s in %s; the structure is ", count(len(done.Applied), "migration"), took(d))
 	p.v.add("up_again", text+"that of the first time", text+"not that of the first time", reasons...).Notes = unlike(now.rows, after.rows)
 	return err
-}
-
-// took notes how long a migration took.
-func (v *verification) took(set string, a migratingsqlite.Applied, note func(*trial, int64)) {
-	for _, t := range v.Migrations {
-		if t.Set == set && t.Version == a.Version && t.Name == a.Name {
-			note(t, a.Duration.Milliseconds())
-		}
-	}
-}
-
-// size is that of the file and what belongs to it.
-func (b *bench) size() (n int64) {
-	for _, suffix := range []string{"", "-wal", "-journal"} {
-		if info, err := os.Stat(b.path + suffix); err == nil {
-			n += info.Size()
-		}
-	}
-	return n
-}
-
-// watch looks how large the file grows until it is stopped.
-func (b *bench) watch() (stop func() (peak int64)) {
-	done, peak := make(chan struct{}), make(chan int64)
-	go func() {
-		largest := b.size()
-		tick := time.NewTicker(2 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-				largest = max(largest, b.size())
-			case <-done:
-				peak <- max(largest, b.size())
-				return
-			}
-		}
-	}()
-	return func() int64 { close(done); return <-peak }
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/migratingsqlite/migratingsqlite"
@@ -41,12 +40,7 @@ func (t *tool) verifyEmpty(ctx context.Context, flags *verifying) (name string, 
 		return "", nil, fmt.Errorf("--copy-in: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	dsn := "?_pragma=synchronous(0)" // it need not outlive a crash
-	if otherEngine(t.dsn) {
-		scheme, _, _ := strings.Cut(t.dsn, ":")
-		dsn = scheme + ":"
-	}
-	c := &climb{v: newVerification(""), b: &bench{tool: t, dsn: dsn}, sets: m.Sets(), to: flags.to, dir: dir, failed: map[string][]string{}}
+	c := &climb{v: newVerification(""), b: t.bench(t.dsn), sets: m.Sets(), to: flags.to, dir: dir, failed: map[string][]string{}}
 	if c.b, err = c.anew(ctx, 0, 0); err != nil {
 		return "", nil, err
 	}
@@ -65,18 +59,7 @@ func (t *tool) verifyEmpty(ctx context.Context, flags *verifying) (name string, 
 // version.
 func (c *climb) anew(ctx context.Context, set int, version int64) (*bench, error) {
 	c.made++
-	b := c.b.at(filepath.Join(c.dir, fmt.Sprint(c.made)))
-	for _, s := range c.sets[:set] {
-		if _, _, err := b.up(ctx, 0, s); err != nil {
-			return nil, err
-		}
-	}
-	if version > 0 {
-		if _, _, err := b.up(ctx, version, c.sets[set]); err != nil {
-			return nil, err
-		}
-	}
-	return b, nil
+	return c.b.made(ctx, filepath.Join(c.dir, fmt.Sprint(c.made)), c.sets[:set], c.sets[set], version)
 }
 
 // climb tries one set. It stops at the first migration that cannot be applied.
@@ -207,8 +190,13 @@ func (c *climb) backAndForth(ctx context.Context, i int, m migratingsqlite.Migra
 // text is the structure as SQLite keeps it: where it is the same, so is the
 // structure.
 func (c *climb) text(ctx context.Context) (string, error) {
-	rows, err := c.b.ask(ctx, `SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_master WHERE name NOT LIKE 'migratingsqlite\_%' ESCAPE '\' ORDER BY 1, 2`)
-	return fmt.Sprint(rows), err
+	db, err := c.b.open()
+	if err != nil {
+		return "", err
+	}
+	defer db.Close()
+	text, err := master(ctx, db)
+	return text, c.b.clean(err)
 }
 
 // differs says how the structure is not what a set makes of an empty database
