@@ -185,6 +185,9 @@ A database is a file (app.db), a DSN as the driver takes it
 			run := cmd.RunE
 			cmd.RunE = func(cmd *cobra.Command, args []string) error {
 				err := run(cmd, args)
+				if err == context.Canceled {
+					err = context.Cause(cmd.Context())
+				}
 				if of := (*databaseError)(nil); errors.As(err, &of) {
 					return t.fail(cmd, of.name, of.err)
 				}

@@ -177,10 +177,7 @@ var saidTwice = map[string]string{"to": "_migrate_to", "layout": "_migrate_layou
 // contradiction refuses a flag where the DSN says something else.
 func contradiction(cmd *cobra.Command, dsn string) error {
 	for _, p := range parameters(dsn) {
-		key, value, isParameter := strings.Cut(p, "=")
-		if !isParameter && p != "" && !otherEngine(dsn) { // as a DSN it would be another file
-			return usageError(cmd, "%s: behind the ? is %q, which is no parameter (NAME=VALUE); a pattern has * and [a-z], and a file with a ? in its name is file:…%%3f…", dsn, p)
-		}
+		key, value, _ := strings.Cut(p, "=")
 		if key == "_migrate_baseline" && cmd.Name() == "baseline" && value != cmd.Flags().Arg(0) {
 			return usageError(cmd, "the version is %s, and the DSN says %s: say one of them", cmd.Flags().Arg(0), p)
 		}

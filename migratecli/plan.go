@@ -112,6 +112,9 @@ func (t *tool) planOf(more ...migratingsqlite.Option) work {
 					known[at] = effects
 				}
 				mu.Unlock()
+				if ctx.Err() != nil { // nothing is known of what was being tried
+					return m.Database(), nil, fmt.Errorf("migratingsqlite: %s: %w", m.Database(), context.Cause(ctx))
+				}
 				db, err := t.reader(m, dsn)
 				if err != nil {
 					return m.Database(), nil, err

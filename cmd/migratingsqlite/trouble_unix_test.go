@@ -94,6 +94,23 @@ func TestInterruptedVerifyLeavesNothing(t *testing.T) {
 	}
 }
 
+// What they try on an empty database is said to be interrupted, not to fail.
+func TestInterruptedTrialIsNoResult(t *testing.T) {
+	for _, line := range []string{"plan app.db", "validate"} {
+		s := newScene(t)
+		s.write("migrations/0003_numbers.sql", endless)
+		s.check(os.Mkdir(s.path("tmp"), 0o755))
+		t.Setenv("TMPDIR", s.path("tmp"))
+		out, errs := s.interrupted(line, grows(s.path("tmp/*/*")))
+		if out != "" || strings.Count(errs, "\n") != 1 || !strings.Contains(errs, "interrupt signal received") {
+			t.Errorf("%s wrote %q, and\n%s", line, out, errs)
+		}
+		if left, _ := filepath.Glob(s.path("tmp/*")); left != nil {
+			t.Errorf("%s left %v", line, left)
+		}
+	}
+}
+
 func TestInterruptedFleetSaysWhatIsLeft(t *testing.T) {
 	s := newScene(t)
 	s.write("migrations/0003_numbers.sql", endless)

@@ -377,7 +377,7 @@ var misbehaviours = []misbehaviour{
 		return nil
 	}, []string{"transaction", "not with me"}},
 	{endOfDeadline, func(ctx context.Context, tx migratingsqlite.Tx) error {
-		short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+		short, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
 		defer cancel()
 		tx.ExecContext(short, longWrite)
 		tx.ExecContext(ctx, half)
@@ -389,7 +389,7 @@ var misbehaviours = []misbehaviour{
 			return err
 		}
 		defer stmt.Close()
-		short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+		short, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
 		defer cancel()
 		stmt.ExecContext(short)
 		tx.ExecContext(ctx, half)
