@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -143,7 +144,7 @@ name; the exit code is 1 if one is damaged.`,
 			r := &backupList{Database: m.Database(), Folder: backupFolder(m, *in), Backups: []backupEntry{}}
 			list, err := snapshot.List(r.Folder, path)
 			if err != nil {
-				return nil, err
+				return nil, fmt.Errorf("migratingsqlite: %s: %w", m.Database(), err)
 			}
 			for _, s := range list {
 				e := backupEntry{Path: s.Path, TakenAt: s.Time, Version: s.Version, Bytes: s.Size, Checked: check}
@@ -296,6 +297,8 @@ func (r *restored) text(p *printer) {
 	}
 	if r.TakenAt != nil {
 		p.printf("  taken %s, at version %d\n", when(*r.TakenAt), r.Version)
+	} else if strings.HasSuffix(r.Path, ".snapshot") && snapshot.IsCopy(r.Path) {
+		p.printf("  %s\n", p.paint(bad, "taken of another database, or of this one in another place"))
 	}
 	if r.Kept != "" {
 		p.printf("  what was there is in %s\n", r.Kept)

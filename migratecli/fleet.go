@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/migratingsqlite/migratingsqlite"
+	"github.com/migratingsqlite/migratingsqlite/internal/snapshot"
 )
 
 // fleet is how a command deals with many databases.
@@ -114,11 +115,14 @@ func (t *tool) fail(cmd *cobra.Command, name string, err error) error {
 // comes first: a file may be called *.db.
 func (t *tool) targets(cmd *cobra.Command, args []string) (dsns []string, err error) {
 	for _, a := range args {
-		if !strings.ContainsAny(a, "*[") && !strings.Contains(a, "?") || strings.Contains(a, ":") {
+		if !strings.ContainsAny(a, "*[?") || strings.Contains(a[len(filepath.VolumeName(a)):], ":") {
 			dsns = append(dsns, a)
 			continue
 		}
 		pattern, params, hasParams := strings.Cut(a, "?")
+		if hasParams && !strings.Contains(params, "=") {
+			return nil, usageError(cmd, "%s: what follows ? are the parameters of a DSN; in a pattern say * or [a-z], in a file's name %%3f, after file:", a)
+		}
 		if _, err := os.Lstat(pattern); err == nil || !strings.ContainsAny(pattern, "*[") {
 			dsns = append(dsns, a)
 			continue
@@ -127,11 +131,15 @@ func (t *tool) targets(cmd *cobra.Command, args []string) (dsns []string, err er
 		if err != nil {
 			return nil, usageError(cmd, "%s: %w", pattern, err)
 		}
-		found = slices.DeleteFunc(found, notADatabase)
+		copies := strings.HasSuffix(pattern, ".snapshot") || strings.HasSuffix(pattern, ".replaced")
+		found = slices.DeleteFunc(found, func(f string) bool { return notADatabase(f) || !copies && snapshot.IsCopy(f) })
 		if len(found) == 0 {
 			return nil, fmt.Errorf("%s: no file has such a name", pattern)
 		}
 		for _, f := range found {
+			if strings.ContainsAny(f[len(filepath.VolumeName(f)):], "?:") { // a DSN reads them in its own way
+				f = fileDSN(f)
+			}
 			if hasParams {
 				f += "?" + params
 			}
@@ -185,7 +193,8 @@ func readList(stdin io.Reader, path string) (list []string, err error) {
 	}
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {
-		if line := strings.TrimSpace(lines.Text()); line != "" && !strings.HasPrefix(line, "#") {
+		// Some editors put a mark before the first line.
+		if line := strings.TrimSpace(strings.TrimPrefix(lines.Text(), "\ufeff")); line != "" && !strings.HasPrefix(line, "#") {
 			list = append(list, line)
 		}
 	}

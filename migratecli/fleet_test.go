@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -153,7 +154,7 @@ func versions(tb testing.TB, paths []string) map[string]int {
 	tb.Helper()
 	found := map[string]int{}
 	for _, p := range paths {
-		db, err := sql.Open("sqlite", p)
+		db, err := sql.Open("sqlite", "file://"+(&url.URL{Path: p}).EscapedPath())
 		must(tb, err)
 		var has string
 		if err := db.QueryRow("SELECT group_concat(name) FROM (SELECT name FROM sqlite_master WHERE name IN ('notes', 'prefs', 'notes_tag') ORDER BY name)").Scan(&has); err != nil {
@@ -235,6 +236,63 @@ func TestFailuresInAFleet(t *testing.T) {
 	if n := len(lines(t, out)); code != 3 || n != 60 {
 		t.Errorf("exit code %d, %d lines", code, n)
 	}
+}
+
+// A pattern finds the databases that it says: whatever they are called, and no
+// copies of them, whose sums would not be right any more.
+func TestPatterns(t *testing.T) {
+	migrations, paths := tenants(t, 2)
+	data := filepath.Dir(paths[0])
+	blank, err := os.ReadFile(paths[0])
+	must(t, err)
+	for _, name := range []string{"what?.db", "why?a=b.db", "a:b.db", "q[1].db", "a%41.db", "a#b.db", "a b.db", "a\nb.db"} {
+		path := filepath.Join(data, name)
+		must(t, os.WriteFile(path, blank, 0o666))
+		paths = append(paths, path)
+	}
+	run(t, "backup", "--in", data, paths[0])
+	found, err := filepath.Glob(filepath.Join(data, "*.snapshot"))
+	must(t, err)
+	if len(found) != 1 {
+		t.Fatal(found)
+	}
+	run(t, "restore", "--yes", paths[0], found[0])
+	kept, err := filepath.Glob(filepath.Join(data, "*.replaced"))
+	must(t, err)
+	files, err := os.ReadDir(data)
+	must(t, err)
+
+	run(t, "up", "--dir", migrations, filepath.Join(data, "*")+"?_migrate_timeout=1s")
+	wantVersions(t, paths, map[string]int{"notes,notes_tag,prefs": len(paths)})
+	wantVersions(t, append(found, kept...), map[string]int{"notes": 2})
+	if now, err := os.ReadDir(data); err != nil || len(now) != len(files) {
+		t.Errorf("%d files, and before %d: %v", len(now), len(files), err)
+	}
+	// Unless it asks for them.
+	out, _, code := try(t, t.Context(), "status", "--dir", migrations, filepath.Join(data, "*.snapshot"))
+	if code != 3 || !strings.Contains(out, "version 1 of 4") {
+		t.Errorf("exit code %d: %s", code, out)
+	}
+
+	// What would be another database's name, and a parameter that is none.
+	_, errs, code := try(t, t.Context(), "up", "--dir", migrations, filepath.Join(data, "tenant0000?.db"))
+	if code != 2 || !strings.Contains(errs, "what follows ? are the parameters of a DSN") {
+		t.Errorf("exit code %d: %s", code, errs)
+	}
+	if _, err := os.Stat(filepath.Join(data, "tenant0000")); err == nil {
+		t.Error("it has made tenant0000")
+	}
+}
+
+func TestListsOfOtherSystems(t *testing.T) {
+	migrations, paths := tenants(t, 3)
+	list := filepath.Join(t.TempDir(), "list")
+	must(t, os.WriteFile(list, []byte("\ufeff"+paths[0]+"\r\n\r\n  # the next\r\n"+paths[1]+"?_migrate_to=2\r\n"+paths[0]+"\r\n\tfile:"+paths[2]), 0o666))
+	out := run(t, "up", "--dir", migrations, "--from-file", list, "--json")
+	if n := len(lines(t, out)); n != 3 {
+		t.Errorf("%d lines:\n%s", n, out)
+	}
+	wantVersions(t, paths, map[string]int{"notes,notes_tag,prefs": 2, "notes": 1})
 }
 
 // Who interrupts it learns what is left, and a second run does that.

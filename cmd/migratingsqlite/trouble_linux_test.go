@@ -161,3 +161,26 @@ func TestTroubleWithAFullDisk(t *testing.T) {
 		t.Error(errs)
 	}
 }
+
+// What somebody else has backed up keeps nobody from an upgrade.
+func TestBackupsOfAnotherUser(t *testing.T) {
+	s := newPlainScene(t)
+	s.does(0, "backup app.db")
+	found, err := filepath.Glob(s.path("backups/*.snapshot"))
+	s.check(err)
+	if len(found) != 1 {
+		t.Fatal(found)
+	}
+	s.check(os.Chmod(found[0], 0))
+	s.does(0, "up app.db?_migrate_backup=backups")
+	out, _ := s.does(1, "backups --check app.db")
+	for _, words := range []string{"2 backups, 1 of them damaged", "permission denied", "whole"} {
+		if !strings.Contains(out, words) {
+			t.Errorf("it does not say %q:\n%s", words, out)
+		}
+	}
+	s.does(0, "backup --keep 2 app.db")
+	if _, err := os.Stat(found[0]); err == nil {
+		t.Error("the oldest is still there")
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/migratingsqlite/migratingsqlite/internal/lazy"
@@ -30,7 +31,7 @@ type partial struct {
 const idleTime = time.Minute
 
 // Nothing else is called so.
-var partialForm = lazy.Regexp(`^.+-[A-Z2-7]{26}\.snapshot\.partial$`)
+var partialForm = lazy.Regexp(`.-[A-Z2-7]{26}\.snapshot\.partial$`)
 
 func newPartial(folder, database string) (*partial, error) {
 	dir, err := filepath.Abs(folder) // SQLite opens it, too
@@ -87,13 +88,14 @@ func (p *partial) discard() {
 
 // sweep removes the partial files that killed processes have left in a folder.
 func sweep(folder string) {
-	entries, _ := os.ReadDir(folder)
-	for _, e := range entries {
-		if !partialForm().MatchString(e.Name()) || !e.Type().IsRegular() {
+	names, _ := namesIn(folder)
+	for _, name := range names {
+		if !strings.HasSuffix(name, ".partial") || !partialForm().MatchString(name) {
 			continue
 		}
-		path := filepath.Join(folder, e.Name())
-		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > idleTime && isLeft(path, info) {
+		path := filepath.Join(folder, name)
+		info, err := os.Lstat(path)
+		if err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > idleTime && isLeft(path, info) {
 			os.Remove(path)
 		}
 	}

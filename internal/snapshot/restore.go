@@ -72,6 +72,12 @@ func restore(ctx context.Context, snapshot, path string) (kept string, err error
 	if err != nil {
 		return "", err
 	}
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		// Asked before there is a file, which nobody could take away safely.
+		if err := roomFor(info.Size(), filepath.Dir(path)); err != nil {
+			return "", err
+		}
+	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err == nil {
 		err = f.Close()
@@ -80,12 +86,18 @@ func restore(ctx context.Context, snapshot, path string) (kept string, err error
 		return "", err
 	}
 	sweep(filepath.Dir(path))
-	db, conn, err := openExclusively(ctx, path)
+	db, conn, mode, err := openExclusively(ctx, path)
 	if err != nil {
 		return "", err
 	}
 	defer db.Close()
 	defer conn.Close()
+	done := false
+	defer func() {
+		if !done && mode == "wal" {
+			rows(context.WithoutCancel(ctx), conn, "PRAGMA journal_mode = WAL") // as it was
+		}
+	}()
 	old, err := extent(ctx, conn, "main")
 	if err != nil {
 		return "", err
@@ -101,6 +113,7 @@ func restore(ctx context.Context, snapshot, path string) (kept string, err error
 		}
 	}
 	if err = putBack(ctx, conn, snapshot); err == nil {
+		done = true
 		return kept, nil
 	}
 	err = fmt.Errorf("copying the snapshot: %w", err)
@@ -114,59 +127,64 @@ func restore(ctx context.Context, snapshot, path string) (kept string, err error
 }
 
 // openExclusively opens a database and locks all others out until the connection
-// is closed.
-func openExclusively(ctx context.Context, path string) (db *sql.DB, conn *sql.Conn, err error) {
+// is closed. The mode is that of its journal, which is a rollback journal now.
+func openExclusively(ctx context.Context, path string) (db *sql.DB, conn *sql.Conn, mode string, err error) {
 	connector, err := sqlite.NewConnector(uri(path) + "?mode=rw")
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, "", err
 	}
 	for start := time.Now(); ; {
 		db = sql.OpenDB(connector)
 		conn, err = db.Conn(ctx)
 		if err == nil {
-			if err = lockOut(ctx, conn); err == nil {
-				return db, conn, nil
+			if mode, err = lockOut(ctx, conn); err == nil {
+				return db, conn, mode, nil
 			}
 			conn.Close()
 		}
 		db.Close() // and its shared lock, which another Restore may be waiting for
 		var e *sqlite.Error
 		if !errors.As(err, &e) {
-			return nil, nil, err
+			return nil, nil, "", err
 		}
 		switch code := e.Code() & 0xff; {
 		case code == sqlite3.SQLITE_NOTADB:
-			return nil, nil, fmt.Errorf("%w; it is damaged, encrypted or another kind of file: move it away, then restore again", err)
+			return nil, nil, "", fmt.Errorf("%w; it is damaged, encrypted or another kind of file: move it away, then restore again", err)
 		case code == sqlite3.SQLITE_READONLY:
-			return nil, nil, fmt.Errorf("%w; neither the file nor its folder may be read-only", err)
+			return nil, nil, "", fmt.Errorf("%w; neither the file nor its folder may be read-only", err)
 		case code != sqlite3.SQLITE_BUSY:
-			return nil, nil, err
+			return nil, nil, "", err
 		case time.Since(start) > patience:
-			return nil, nil, fmt.Errorf("%w: another process has it open, or another connection of this one; stop that first", ErrInUse)
+			return nil, nil, "", fmt.Errorf("%w: another process has it open, or another connection of this one; stop that first", ErrInUse)
 		}
 		select {
 		case <-time.After(20 * time.Millisecond):
 		case <-ctx.Done():
-			return nil, nil, context.Cause(ctx)
+			return nil, nil, "", context.Cause(ctx)
 		}
 	}
 }
 
 // lockOut gets the exclusive lock, and writes what is in a write-ahead log into
 // the database: with one, pages of another size could not be copied.
-func lockOut(ctx context.Context, conn *sql.Conn) error {
+func lockOut(ctx context.Context, conn *sql.Conn) (mode string, err error) {
 	for _, q := range []string{
 		"PRAGMA writable_schema = ON", // lets go on where the schema is damaged
 		"PRAGMA locking_mode = EXCLUSIVE",
+		"PRAGMA main.journal_mode",
 		"PRAGMA journal_mode = DELETE",
 		"BEGIN EXCLUSIVE",
 		"COMMIT", // and the lock stays
 	} {
-		if _, err := rows(ctx, conn, q); err != nil {
-			return err
+		answer, err := rows(ctx, conn, q)
+		if err != nil {
+			return "", err
+		}
+		if q == "PRAGMA main.journal_mode" && len(answer) > 0 {
+			mode = answer[0]
 		}
 	}
-	return nil
+	return mode, nil
 }
 
 // keep copies what is there to a file beside it. It may be damaged: that is no

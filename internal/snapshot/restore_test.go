@@ -262,6 +262,24 @@ func TestNotRestored(t *testing.T) {
 	refused(s.Path, nil, "is not what was written")
 }
 
+// The copy fails when everything is prepared for it.
+func TestRestoreThatFailsLeavesTheJournalsMode(t *testing.T) {
+	for name, params := range journals {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			path, text := filepath.Join(dir, "app.db"), filepath.Join(dir, "text")
+			exec(t, path, params, fill...)
+			must(t, os.WriteFile(text, []byte(strings.Repeat("no database ", 1000)), 0o600))
+			before, mode := contents(t, path, ""), query(t, path, "", "PRAGMA journal_mode")
+			_, err := snapshot.RestoreByLockAlone(t.Context(), text, path)
+			says(t, err, nil, "copying the snapshot: ", "; the database is as it was")
+			want(t, query(t, path, "", "PRAGMA journal_mode"), mode)
+			want(t, contents(t, path, ""), before)
+			want(t, names(t, dir), []string{"app.db", "text"})
+		})
+	}
+}
+
 // In one process the locks are the same.
 func TestInUseByThisProcess(t *testing.T) {
 	for name, params := range journals {

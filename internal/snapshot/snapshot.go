@@ -50,7 +50,7 @@ const (
 )
 
 var (
-	nameForm = lazy.Regexp(`^(.+)-(\d{8}T\d{6}\.\d{6}Z)-v(\d{1,19})-([0-9a-f]{12})-([0-9a-f]{16})\.snapshot$`)
+	nameForm = lazy.Regexp(`(?s)^(.+)-(\d{8}T\d{6}\.\d{6}Z)-v(\d{1,19})-([0-9a-f]{12})-([0-9a-f]{16})\.snapshot$`)
 	sumForm  = lazy.Regexp(`-([0-9a-f]{16})\.(snapshot|replaced)$`)
 )
 
@@ -360,20 +360,23 @@ func damage(ctx context.Context, conn *sql.Conn, pragma string) (list []string, 
 
 // List returns the snapshots of a database that are in a folder, as they were
 // taken. Every other file is left out: one of another name, another database's,
-// one that is no database or was cut off. A folder that does not exist has none.
+// one that is no database or was cut off. One that may not be read counts. A folder that does not exist has none.
 func List(folder, database string) (list []Snapshot, err error) {
-	entries, err := os.ReadDir(folder)
+	names, err := namesIn(folder)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	database = resolved(database)
 	base, id := shortened(database), identity(folder, database)
-	for _, e := range entries {
-		m := nameForm().FindStringSubmatch(e.Name())
-		if m == nil || m[1] != base || m[4] != id || !e.Type().IsRegular() {
+	for _, name := range names {
+		if !strings.HasPrefix(name, base+"-") {
+			continue // ten thousand databases may share a folder, and the expression takes its time
+		}
+		m := nameForm().FindStringSubmatch(name)
+		s := Snapshot{Path: filepath.Join(folder, name), Database: database}
+		if m == nil || m[1] != base || m[4] != id || !isRegular(s.Path) {
 			continue
 		}
-		s := Snapshot{Path: filepath.Join(folder, e.Name()), Database: database}
 		s.Time, err = time.Parse(timeForm, m[2])
 		if err != nil {
 			continue
@@ -381,7 +384,11 @@ func List(folder, database string) (list []Snapshot, err error) {
 		if s.Version, err = strconv.ParseInt(m[3], 10, 64); err != nil {
 			continue
 		}
-		if s.Size, err = databaseSize(s.Path); errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNoDatabase) {
+		s.Size, err = databaseSize(s.Path)
+		if info, other := os.Lstat(s.Path); other == nil && errors.Is(err, fs.ErrPermission) {
+			s.Size, err = info.Size(), nil // taken by another user, for whom it is
+		}
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNoDatabase) {
 			continue
 		} else if err != nil {
 			return nil, err
@@ -390,6 +397,28 @@ func List(folder, database string) (list []Snapshot, err error) {
 	}
 	slices.SortFunc(list, func(a, b Snapshot) int { return a.Time.Compare(b.Time) })
 	return list, nil
+}
+
+// namesIn is what is in a folder, in no order.
+func namesIn(folder string) ([]string, error) {
+	f, err := os.Open(folder)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return f.Readdirnames(-1)
+}
+
+func isRegular(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// IsCopy reports whether a file is called as the copies of a database are that are
+// not to be opened as one: snapshots, whole or not, and what [Restore] has kept.
+func IsCopy(path string) bool {
+	name := filepath.Base(path)
+	return sumForm().MatchString(name) || partialForm().MatchString(name)
 }
 
 var errNoDatabase = errors.New("it is not a whole SQLite database")

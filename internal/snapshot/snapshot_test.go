@@ -331,7 +331,7 @@ func TestEverySnapshotIsOfOneMoment(t *testing.T) {
 
 func TestNamesAndPlaces(t *testing.T) {
 	long := strings.Repeat("長い名前", 20) // 240 bytes
-	for _, name := range []string{long, "a b.db", "日本語.db", "100%.db", "%41.db", "what?.db", "a#b.db", "a'b\"c.db", "-v1-.db", "x.snapshot"} {
+	for _, name := range []string{long, "a b.db", "日本語.db", "100%.db", "%41.db", "what?.db", "a#b.db", "a'b\"c.db", "a\nb.db", "-v1-.db", "x.snapshot"} {
 		t.Run(name, func(t *testing.T) {
 			dir, err := os.MkdirTemp("", "") // SQLite wants a path to have no more than 512 bytes
 			must(t, err)
