@@ -479,7 +479,11 @@ func (s *Set) check(m *Migration, buf *[]byte) (look, error) {
 				down.faults = append(down.faults, s.malformed(m, m.downFile, d.Line, d.Column, "", why))
 			}
 		}
-		downErr = inLineOrder(down.faults)
+		// A file that holds both ways may have been told of the same fault.
+		said := func(f *MigrationError) bool {
+			return slices.ContainsFunc(up.faults, func(g *MigrationError) bool { return g.Error() == f.Error() })
+		}
+		downErr = inLineOrder(slices.DeleteFunc(down.faults, said))
 	}
 	if m.foreign != nil && down.empty {
 		m.downFile = "" // there is no such section, or nothing in it

@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"regexp"
 	"runtime/debug"
 	"strings"
 	"syscall"
@@ -159,6 +160,9 @@ A database is a file (app.db), a DSN as the driver takes it
 		if flag, ok := strings.CutPrefix(err.Error(), "unknown flag: --"); ok {
 			hint = "; did you mean --" + near.Word(flag, flags(cmd)) + "?"
 		}
+		if notNumber.MatchString(err.Error()) {
+			err = errors.New(notNumber.ReplaceAllString(err.Error(), `$2: wants a number, not "$1"`))
+		}
 		return usageError(cmd, "%w%s", err, hint)
 	})
 	root.AddGroup(
@@ -202,6 +206,9 @@ A database is a file (app.db), a DSN as the driver takes it
 	t.complete(root)
 	return root
 }
+
+// notNumber is what pflag says of a flag that wants a number.
+var notNumber = regexp.MustCompile(`^invalid argument "(.*)" for "(.*)" flag: strconv\..*$`)
 
 // helpWidth is how wide --help is.
 const helpWidth = 80

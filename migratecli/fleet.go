@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -120,9 +121,6 @@ func (t *tool) targets(cmd *cobra.Command, args []string) (dsns []string, err er
 			continue
 		}
 		pattern, params, hasParams := strings.Cut(a, "?")
-		if hasParams && !strings.Contains(params, "=") {
-			return nil, usageError(cmd, "%s: what follows ? are the parameters of a DSN; in a pattern say * or [a-z], in a file's name %%3f, after file:", a)
-		}
 		if _, err := os.Lstat(pattern); err == nil || !strings.ContainsAny(pattern, "*[") {
 			dsns = append(dsns, a)
 			continue
@@ -159,12 +157,41 @@ func (t *tool) targets(cmd *cobra.Command, args []string) (dsns []string, err er
 	if len(dsns) == 0 && t.dsn != "" {
 		dsns = append(dsns, t.dsn)
 	}
+	for _, dsn := range dsns {
+		if err := contradiction(cmd, dsn); err != nil {
+			return nil, err
+		}
+	}
 	seen := make(map[string]bool, len(dsns))
 	return slices.DeleteFunc(dsns, func(dsn string) bool {
 		twice := seen[dsn]
 		seen[dsn] = true
 		return twice
 	}), nil
+}
+
+// saidTwice are the flags for which a DSN has a parameter. The parameter would
+// win, unseen. How far down goes is not how far up goes.
+var saidTwice = map[string]string{"to": "_migrate_to", "layout": "_migrate_layout", "table": "_migrate_adopt_table", "set": "_migrate_set"}
+
+// contradiction refuses a flag where the DSN says something else.
+func contradiction(cmd *cobra.Command, dsn string) error {
+	for _, p := range parameters(dsn) {
+		key, value, isParameter := strings.Cut(p, "=")
+		if !isParameter && p != "" && !otherEngine(dsn) { // as a DSN it would be another file
+			return usageError(cmd, "%s: behind the ? is %q, which is no parameter (NAME=VALUE); a pattern has * and [a-z], and a file with a ? in its name is file:…%%3f…", dsn, p)
+		}
+		if key == "_migrate_baseline" && cmd.Name() == "baseline" && value != cmd.Flags().Arg(0) {
+			return usageError(cmd, "the version is %s, and the DSN says %s: say one of them", cmd.Flags().Arg(0), p)
+		}
+		for flag, parameter := range saidTwice {
+			f := cmd.Flags().Lookup(flag)
+			if text, err := url.QueryUnescape(value); key == parameter && f != nil && f.Changed && !(flag == "to" && cmd.Name() == "down") && err == nil && text != f.Value.String() {
+				return usageError(cmd, "--%s is %s, and the DSN says %s=%s: say one of them", flag, f.Value, key, value)
+			}
+		}
+	}
+	return nil
 }
 
 // notADatabase reports whether a pattern has met what belongs to a database
@@ -323,6 +350,8 @@ func (t *tool) many(cmd *cobra.Command, dsns []string, do work) error {
 		return writing(y.broken)
 	case ctx.Err() != nil:
 		return fmt.Errorf("interrupted: %s of %d are left; run it again to do them", count(y.left, "database"), len(dsns))
+	case y.failed.n > 0 && cmd.GroupID == groupLook:
+		return &exitError{exitFailed, fmt.Errorf("%s of %d failed", count(y.failed.n, "database"), len(dsns))}
 	case y.failed.n > 0:
 		return &exitError{exitFailed, fmt.Errorf("%s of %d failed; the others are done, and a second run does what is left", count(y.failed.n, "database"), len(dsns))}
 	case y.worst != 0:

@@ -276,7 +276,7 @@ func TestPatterns(t *testing.T) {
 
 	// What would be another database's name, and a parameter that is none.
 	_, errs, code := try(t, t.Context(), "up", "--dir", migrations, filepath.Join(data, "tenant0000?.db"))
-	if code != 2 || !strings.Contains(errs, "what follows ? are the parameters of a DSN") {
+	if code != 2 || !strings.Contains(errs, "which is no parameter") {
 		t.Errorf("exit code %d: %s", code, errs)
 	}
 	if _, err := os.Stat(filepath.Join(data, "tenant0000")); err == nil {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -51,7 +52,8 @@ func (t *tool) findSet(ctx context.Context, dsns ...string) error {
 }
 
 // setName returns the name of the only set that a database has a history of, ""
-// if there is none. Its errors are [*databaseError]s.
+// if there is none. An attempt that failed may have been one with the wrong name.
+// Its errors are [*databaseError]s.
 func (t *tool) setName(ctx context.Context, dsn string) (name string, err error) {
 	m, err := t.migrator(dsn)
 	if err != nil {
@@ -63,6 +65,9 @@ func (t *tool) setName(ctx context.Context, dsn string) (name string, err error)
 		return "", &databaseError{m.Database(), err}
 	}
 	for _, r := range history {
+		if r.Status == "failed" {
+			continue
+		}
 		if name != "" && name != r.Set {
 			return defaultSet, nil // a refusal will name them
 		}
@@ -117,11 +122,39 @@ func (t *tool) load(name string) error {
 	}
 	set, err := loadFrom(dir, name, t.layout)
 	if err != nil {
-		return fmt.Errorf("%s: %w", dir, err)
+		return fmt.Errorf("%s: %w", dir, inFlags(err))
 	}
 	t.opts = []migratingsqlite.Option{migratingsqlite.WithSet(set)}
 	return nil
 }
+
+// inFlags is an error about a folder in the words of a person who writes no Go.
+func inFlags(err error) error {
+	if text := flagWords(err.Error()); text != err.Error() {
+		return &reworded{err, text}
+	}
+	return err
+}
+
+func flagWords(text string) string {
+	return strings.NewReplacer(
+		"name one with Dir", "name one with --dir",
+		"say whose with Layout", "say whose with --layout",
+		"is the go:embed pattern right?", "name another folder with --dir, or begin with new",
+	).Replace(layoutForm.ReplaceAllString(text, "--layout $1"))
+}
+
+// layoutForm is how a program says whose folder it is.
+var layoutForm = regexp.MustCompile(`Layout\("([^"]+)"\)( or _migrate_layout=\S+)?`)
+
+// reworded is an error with another text.
+type reworded struct {
+	error
+	text string
+}
+
+func (r *reworded) Error() string { return r.text }
+func (r *reworded) Unwrap() error { return r.error }
 
 // loadFrom loads the migrations of a folder; the layout may be "".
 func loadFrom(dir, name, layout string) (*migratingsqlite.Set, error) {
@@ -196,7 +229,7 @@ func (t *tool) place() (dir string, layout *source.Layout, err error) {
 	case errors.Is(err, source.ErrNone):
 		return dir, layout, nil
 	}
-	return "", nil, errors.New(strings.Replace(err.Error(), "with Dir", "with --dir", 1)) // not in Go
+	return "", nil, inFlags(err)
 }
 
 // write adds a migration to the folder.
@@ -213,7 +246,11 @@ func (t *tool) write(n source.New) (*source.Written, error) {
 			m.Close()
 		}
 	}
-	return source.Write(dir, layout, n)
+	w, err := source.Write(dir, layout, n)
+	if err != nil {
+		return nil, inFlags(err)
+	}
+	return w, nil
 }
 
 func newestFunc(set *migratingsqlite.Set) (version int64) {

@@ -2,6 +2,7 @@ package migratecli
 
 import (
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -23,7 +24,7 @@ No file is replaced. What only another tool can write is refused, with the name
 of its command.`,
 		Example: "  migratingsqlite new add prefs\n  migratingsqlite new --down --author 'Ada <ada@example.org>' 'Split the names'\n  migratingsqlite new --dir db --layout goose init",
 		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
+			if !strings.ContainsFunc(strings.Join(args, ""), func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) {
 				return usageError(cmd, "what is it for? Say it in a few words, such as: new add prefs")
 			}
 			return nil

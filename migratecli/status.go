@@ -114,18 +114,29 @@ func (r *status) brief() string {
 		if s.Pending > 0 {
 			part += fmt.Sprintf(", %d pending", s.Pending)
 		}
-		states := map[string]int{}
-		for _, m := range s.Migrations {
-			states[m.State]++
-		}
-		for _, state := range []string{"failed", "changed", "missing", "newer"} {
-			if n := states[state]; n > 0 {
-				part += fmt.Sprintf(", %d %s", n, state)
-			}
+		if odd := s.odd("failed", "changed", "missing", "newer"); odd != "" {
+			part += ", " + odd
 		}
 		parts = append(parts, part)
 	}
 	return strings.Join(parts, "; ")
+}
+
+// odd counts the migrations in some states: "1 changed, 2 missing".
+func (s *setStatus) odd(states ...string) string {
+	var parts []string
+	for _, state := range states {
+		n := 0
+		for _, m := range s.Migrations {
+			if m.State == state {
+				n++
+			}
+		}
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, state))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // recent is how many of the applied migrations are shown.
@@ -136,9 +147,14 @@ func (r *status) text(p *printer) {
 		if i > 0 {
 			p.printf("\n")
 		}
-		state := p.paint(good, "up to date")
-		if s.Pending > 0 {
+		state, odd := p.paint(good, "up to date"), s.odd("changed", "missing")
+		switch {
+		case s.Pending > 0 && odd != "":
+			state = p.paint(open, fmt.Sprintf("%d pending", s.Pending)) + ", " + p.paint(bad, odd)
+		case s.Pending > 0:
 			state = p.paint(open, fmt.Sprintf("%d pending", s.Pending))
+		case odd != "": // an open is refused
+			state = p.paint(bad, odd)
 		}
 		p.printf("%s  set %s, version %d of %d, %s\n\n", p.paint(bold, r.Database), s.Set, s.Version, max(s.Target, s.Version), state)
 		list, hidden := s.Migrations, 0

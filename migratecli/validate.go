@@ -280,6 +280,9 @@ func (r *validation) tally(t *tool) {
 	}
 	for i := range r.Findings {
 		f := &r.Findings[i]
+		if !t.embedded {
+			f.Message = flagWords(f.Message)
+		}
 		if f.File != "" {
 			f.File = filepath.ToSlash(filepath.Join(dir, f.File))
 		}

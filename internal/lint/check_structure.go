@@ -108,17 +108,33 @@ func (c *check) rebuild(m *migration, t *trace, r rebuild) {
 	if before == nil || after == nil || before.Virtual || after.Virtual {
 		return
 	}
+	said := m.says("breaking") || m.says("compatible")
 	var dropped []string
 	for _, col := range before.Columns {
-		if after.Column(col.Name) == nil {
+		if after.Column(col.Name) != nil {
+			continue
+		}
+		if st := renamed(m.up, r.name, col.Name); st == nil || after.Column(st.effect.NewName) == nil {
 			dropped = append(dropped, col.Name)
+		} else if !said {
+			c.report("MS304", st, 0, "the column %s.%s is renamed to %s", r.name, col.Name, st.effect.NewName)
 		}
 	}
-	if len(dropped) > 0 && !m.says("breaking") && !m.says("compatible") {
+	if len(dropped) > 0 && !said {
 		c.report("MS302", r.new.create, 0, "the new %s is without %s", r.name, strings.Join(dropped, ", "))
 	}
 	c.copied(r, before, after)
 	c.lost(m, t, r, before, after)
+}
+
+// renamed returns the statement that renames a column, nil if none does.
+func renamed(list []*statement, table, column string) *statement {
+	for _, st := range list {
+		if e := st.effect; st.Kind == script.AlterTable && e.Action == script.RenameColumn && script.Fold(e.Name) == script.Fold(table) && script.Fold(e.Column) == script.Fold(column) {
+			return st
+		}
+	}
+	return nil
 }
 
 // copied looks at the way of the rows from the old table into the new one.

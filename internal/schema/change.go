@@ -326,7 +326,8 @@ func (c *changer) alike() {
 		case w == nil && !c.toDrop(h.name, ""):
 			for _, other := range names(c.want.tables, nil) {
 				if w := c.want.tables[other]; c.have.tables[other] == nil && h.like(w) {
-					c.questions = append(c.questions, fmt.Sprintf("table %s goes, and %s, which is like it, comes: is it renamed (--rename %[1]s=%[2]s), or are its rows to go (--drop %[1]s)?", quoteName(h.name), quoteName(w.name)))
+					c.questions = append(c.questions, fmt.Sprintf("table %s goes, and %s, which is like it, comes: is it renamed (--rename %s), or are its rows to go (--drop %s)?",
+						quoteName(h.name), quoteName(w.name), shellWord(Rename{Name{Table: h.name}, w.name}.String()), shellWord(quoteName(h.name))))
 				}
 			}
 		case h != nil && w != nil:
@@ -337,7 +338,8 @@ func (c *changer) alike() {
 				for _, wc := range w.columns {
 					if h.byName[fold(c.movedFrom(h.name, wc.name))] == nil && !wc.virtual && !wc.stored && hc.typ == wc.typ && !c.toDrop(h.name, c.movedTo(h.name, hc.name)) {
 						from := Name{h.name, hc.name}
-						c.questions = append(c.questions, fmt.Sprintf("column %s goes, and %s of the same type comes: is it renamed (--rename %[1]s=%[2]s), or are its values to go (--drop %[1]s)?", from, quoteName(wc.name)))
+						c.questions = append(c.questions, fmt.Sprintf("column %s goes, and %s of the same type comes: is it renamed (--rename %s), or are its values to go (--drop %s)?",
+							from, quoteName(wc.name), shellWord(Rename{from, wc.name}.String()), shellWord(from.String())))
 					}
 				}
 			}

@@ -3,6 +3,7 @@ package schema
 import (
 	"errors"
 	"fmt"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -602,6 +603,19 @@ func TestDumpIsTidy(t *testing.T) {
 		}
 		if again := schemaOf(t, got); !again.Equal(s) || Dump(again) != got {
 			t.Errorf("%s: another schema", got)
+		}
+	}
+}
+
+// What a question says can be pasted into a shell.
+func TestShellWord(t *testing.T) {
+	for _, s := range []string{
+		"users.mail=email", `"my table"."old name"="new name"`, `"o'neil".x=coalesce("x", '')`, "t.a=…",
+		`"a""b$c` + "`d" + `\e".x='$y'`, `"!".x=''`,
+	} {
+		out, err := exec.Command("sh", "-c", "printf %s "+shellWord(s)).CombinedOutput()
+		if err != nil || string(out) != s {
+			t.Errorf("%s becomes %s, which a shell reads as %s (%v)", s, shellWord(s), out, err)
 		}
 	}
 }

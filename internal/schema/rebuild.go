@@ -263,9 +263,10 @@ func (c *changer) value(h, w *table, name, rowid string) (value, note string) {
 		}
 		return value, "The values of " + column.String() + " are not known any more: they become " + value + "."
 	case from != "":
-		c.questions = append(c.questions, fmt.Sprintf(`column %s is to be NOT NULL, and rows may hold NULL: give it a DEFAULT, or say what such rows get with --using "%[1]s=coalesce(%s, '')"; --using %[1]s=%[2]s says that there are none`, column, from))
+		c.questions = append(c.questions, fmt.Sprintf("column %s is to be NOT NULL, and rows may hold NULL: give it a DEFAULT, or say what such rows get with --using %s; --using %s says that there are none",
+			column, shellWord(fmt.Sprintf("%s=coalesce(%s, '')", column, from)), shellWord(fmt.Sprintf("%s=%s", column, from))))
 	default:
-		c.questions = append(c.questions, fmt.Sprintf(`column %s is new and needs a value in the rows that are there: give it a DEFAULT, or say what they get with --using "%[1]s=…"`, column))
+		c.questions = append(c.questions, fmt.Sprintf("column %s is new and needs a value in the rows that are there: give it a DEFAULT, or say what they get with --using %s", column, shellWord(column.String()+"=…")))
 	}
 	return "", ""
 }

@@ -809,6 +809,17 @@ func quoteName(name string) string {
 	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 }
 
+// shellWord quotes what is to be typed in a shell, where it has to be.
+func shellWord(s string) string {
+	switch {
+	case !strings.ContainsAny(s, " \t\n\"'$`\\!*?[](){}<>|&;~#…"):
+		return s
+	case !strings.Contains(s, "'") && strings.ContainsAny(s, "\"$`\\!"):
+		return "'" + s + "'"
+	}
+	return `"` + strings.NewReplacer(`"`, `\"`, `$`, `\$`, "`", "\\`", `\`, `\\`).Replace(s) + `"`
+}
+
 func nameList(names []string) string {
 	var list []string
 	for _, n := range names {
