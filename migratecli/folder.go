@@ -147,15 +147,6 @@ func flagWords(text string) string {
 // layoutForm is how a program says whose folder it is.
 var layoutForm = regexp.MustCompile(`Layout\("([^"]+)"\)( or _migrate_layout=\S+)?`)
 
-// reworded is an error with another text.
-type reworded struct {
-	error
-	text string
-}
-
-func (r *reworded) Error() string { return r.text }
-func (r *reworded) Unwrap() error { return r.error }
-
 // loadFrom loads the migrations of a folder; the layout may be "".
 func loadFrom(dir, name, layout string) (*migratingsqlite.Set, error) {
 	var opts []migratingsqlite.SetOption

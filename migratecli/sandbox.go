@@ -201,17 +201,8 @@ func (b *sandbox) clean(err error) error {
 	for _, name := range []string{b.path, strings.TrimPrefix(fileDSN(b.path), "file:")} {
 		text = strings.ReplaceAll(strings.TrimPrefix(text, name+": "), name, "the copy")
 	}
-	return &cleaned{err, text}
+	return &reworded{err, text}
 }
-
-type cleaned struct {
-	err  error
-	text string
-}
-
-func (c *cleaned) Error() string { return c.text }
-
-func (c *cleaned) Unwrap() error { return c.err }
 
 // upTo upgrades a temporary database; 0 is the newest version.
 func upTo(ctx context.Context, path string, set *migratingsqlite.Set, version int64) error {
