@@ -20,7 +20,7 @@ type facts struct {
 	unchecked string           // why they could not be found
 }
 
-func (b *bench) look(ctx context.Context) (*facts, error) {
+func (b *sandbox) look(ctx context.Context) (*facts, error) {
 	db, err := b.open()
 	if err != nil {
 		return nil, err

@@ -128,6 +128,25 @@ func (t *tool) load(name string) error {
 	return nil
 }
 
+// inFlags is an error about a folder in the words of a person who writes no Go.
+func inFlags(err error) error {
+	if text := flagWords(err.Error()); text != err.Error() {
+		return &reworded{err, text}
+	}
+	return err
+}
+
+func flagWords(text string) string {
+	return strings.NewReplacer(
+		"name one with Dir", "name one with --dir",
+		"say whose with Layout", "say whose with --layout",
+		"is the go:embed pattern right?", "name another folder with --dir, or begin with new",
+	).Replace(layoutForm.ReplaceAllString(text, "--layout $1"))
+}
+
+// layoutForm is how a program says whose folder it is.
+var layoutForm = regexp.MustCompile(`Layout\("([^"]+)"\)( or _migrate_layout=\S+)?`)
+
 // loadFrom loads the migrations of a folder; the layout may be "".
 func loadFrom(dir, name, layout string) (*migratingsqlite.Set, error) {
 	var opts []migratingsqlite.SetOption
@@ -313,32 +332,3 @@ func repeats(set *migratingsqlite.Set) (r repeated, err error) {
 	}
 	return r, nil
 }
-
-// inFlags is an error about a folder in the words of a person who writes no Go.
-func inFlags(err error) error {
-	if text := flagWords(err.Error()); text != err.Error() {
-		return &reworded{err, text}
-	}
-	return err
-}
-
-func flagWords(text string) string {
-	return strings.NewReplacer(
-		"name one with Dir", "name one with --dir",
-		"say whose with Layout", "say whose with --layout",
-		"is the go:embed pattern right?", "name another folder with --dir, or begin with new",
-	).Replace(layoutForm.ReplaceAllString(text, "--layout $1"))
-}
-
-// layoutForm is how a program says whose folder it is.
-var layoutForm = regexp.MustCompile(`Layout\("([^"]+)"\)( or _migrate_layout=\S+)?`)
-
-// reworded is an error with another text.
-type reworded struct {
-	error
-	text string
-}
-
-func (r *reworded) Error() string { return r.text }
-
-func (r *reworded) Unwrap() error { return r.error }

@@ -221,3 +221,15 @@ func printable(text string) string {
 	}
 	return b.String()
 }
+
+// reworded is an error with another text.
+type reworded struct {
+	error
+	text string
+}
+
+// Error returns the other text.
+func (r *reworded) Error() string { return r.text }
+
+// Unwrap returns the error.
+func (r *reworded) Unwrap() error { return r.error }

@@ -109,7 +109,7 @@ func (t *tool) validated(cmd *cobra.Command, args []string, from int64, all bool
 	for i, set := range sets {
 		s := &lint.Set{Now: time.Now()}
 		r.Migrations += len(set.Migrations())
-		note, err := t.tried(ctx, dsn, sets[:i], set, s, from)
+		note, err := t.tryOut(ctx, dsn, sets[:i], set, s, from)
 		if err != nil {
 			return nil, err
 		}

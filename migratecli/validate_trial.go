@@ -15,11 +15,11 @@ import (
 	"github.com/migratingsqlite/migratingsqlite/internal/script"
 )
 
-// tried applies a set to an empty database, step by step, and undoes what it can
+// tryOut applies a set to an empty database, step by step, and undoes what it can
 // from a version on, for the rules to look at the structures. The note says why it
 // could not be tried to its end where that need not be a mistake. What other sets
 // make is there before. The DSN says which engine it is for.
-func (t *tool) tried(ctx context.Context, dsn string, earlier []*migratingsqlite.Set, set *migratingsqlite.Set, s *lint.Set, from int64) (note string, err error) {
+func (t *tool) tryOut(ctx context.Context, dsn string, earlier []*migratingsqlite.Set, set *migratingsqlite.Set, s *lint.Set, from int64) (note string, err error) {
 	for _, m := range set.Migrations() {
 		l := lint.Migration{Version: m.Version, Name: m.Name}
 		up, down, err := m.SQL()
@@ -39,7 +39,7 @@ func (t *tool) tried(ctx context.Context, dsn string, earlier []*migratingsqlite
 		return "", err
 	}
 	defer os.RemoveAll(dir)
-	tr := &attempt{bench: t.bench(dsn), earlier: earlier, set: set, lint: s, dir: dir, from: from}
+	tr := &attempt{sandbox: t.sandbox(dsn), earlier: earlier, set: set, lint: s, dir: dir, from: from}
 	if note, err = tr.up(ctx); err != nil {
 		return "", err
 	}
@@ -48,7 +48,7 @@ func (t *tool) tried(ctx context.Context, dsn string, earlier []*migratingsqlite
 
 // An attempt is a set on databases of its own.
 type attempt struct {
-	bench   *bench
+	sandbox *sandbox
 	earlier []*migratingsqlite.Set
 	set     *migratingsqlite.Set
 	lint    *lint.Set
@@ -92,7 +92,7 @@ func (tr *attempt) up(ctx context.Context) (note string, err error) {
 		}
 	}
 	if tr.before, err = schema.Of(ctx, db); err == nil {
-		tr.text, err = master(ctx, db)
+		tr.text, err = schemaText(ctx, db)
 	}
 	if err != nil {
 		return "", err
@@ -109,7 +109,7 @@ func (tr *attempt) up(ctx context.Context) (note string, err error) {
 			if _, _, err := b.up(ctx, m.Version, tr.set); err != nil {
 				return tr.failed(ctx, "MS601", m, m.File, err)
 			}
-			if text, err = master(ctx, db); err == nil && wanted {
+			if text, err = schemaText(ctx, db); err == nil && wanted {
 				after, err = schema.Of(ctx, db)
 			}
 			if err != nil {
@@ -171,7 +171,7 @@ func reason(err error) string {
 // there is no way back, it begins again with a new database.
 func (tr *attempt) down(ctx context.Context) error {
 	list := tr.set.Migrations()
-	var b *bench
+	var b *sandbox
 	var err error
 	at := int64(-1) // the version of the database there
 	for i := len(tr.after) - 1; i >= 0; i-- {
@@ -215,15 +215,15 @@ func (tr *attempt) down(ctx context.Context) error {
 }
 
 // at makes a database that is at a version.
-func (tr *attempt) at(ctx context.Context, version int64) (*bench, error) {
+func (tr *attempt) at(ctx context.Context, version int64) (*sandbox, error) {
 	tr.n++
-	return tr.bench.made(ctx, filepath.Join(tr.dir, fmt.Sprintf("%d.db", tr.n)), tr.earlier, tr.set, version)
+	return tr.sandbox.made(ctx, filepath.Join(tr.dir, fmt.Sprintf("%d.db", tr.n)), tr.earlier, tr.set, version)
 }
 
 // differences compares a database with what there is after the migration at a
 // place, which is -1 for what there was before the set.
-func (tr *attempt) differences(ctx context.Context, b *bench, text string, place int) (list []string, err error) {
-	have, now, err := b.inside(ctx, text)
+func (tr *attempt) differences(ctx context.Context, b *sandbox, text string, place int) (list []string, err error) {
+	have, now, err := b.structure(ctx, text)
 	if err != nil || now == text {
 		return nil, err
 	}
@@ -234,7 +234,7 @@ func (tr *attempt) differences(ctx context.Context, b *bench, text string, place
 			if err != nil {
 				return nil, err
 			}
-			if want, _, err = other.inside(ctx, "?"); err != nil {
+			if want, _, err = other.structure(ctx, "?"); err != nil {
 				return nil, err
 			}
 		}

@@ -49,7 +49,7 @@ func (t *tool) verifyCopy(ctx context.Context, dsn string, flags *verifying) (na
 	}
 	v := newVerification(name)
 	v.Bytes = &sizes{}
-	copied := (&bench{t, dsn, path}).at(filepath.Join(dir, filepath.Base(path)))
+	copied := (&sandbox{t, dsn, path}).at(filepath.Join(dir, filepath.Base(path)))
 	p := &proof{v: v, b: copied, fresh: copied.at(filepath.Join(dir, "fresh")), sets: m.Sets(), to: flags.to, lost: map[string]string{}, told: len(flags.ignore) > 0}
 	if flags.keep {
 		v.Copy = copied.path
@@ -72,7 +72,7 @@ func (t *tool) verifyCopy(ctx context.Context, dsn string, flags *verifying) (na
 }
 
 // foreign are the tables that other tools and hosts have in a database.
-func (b *bench) foreign(ctx context.Context, dsn string) (list []string, err error) {
+func (b *sandbox) foreign(ctx context.Context, dsn string) (list []string, err error) {
 	list = slices.Clone(adopt.Hosts)
 	table := ""
 	for _, p := range parameters(dsn) {
@@ -100,7 +100,7 @@ func (b *bench) foreign(ctx context.Context, dsn string) (list []string, err err
 // A proof tries the upgrade on a copy.
 type proof struct {
 	v        *verification
-	b, fresh *bench
+	b, fresh *sandbox
 	sets     []*migratingsqlite.Set
 	to       int64    // 0: the newest
 	ignore   []string // tables that are no part of the structure

@@ -12,11 +12,11 @@ import (
 	"github.com/migratingsqlite/migratingsqlite"
 )
 
-// A climb tries the migrations one after the other on an empty database: up,
+// roundTrips tries the migrations one after the other on an empty database: up,
 // down, and up again.
-type climb struct {
+type roundTrips struct {
 	v    *verification
-	b    *bench
+	b    *sandbox
 	sets []*migratingsqlite.Set
 	to   int64 // 0: the newest
 	dir  string
@@ -40,12 +40,12 @@ func (t *tool) verifyEmpty(ctx context.Context, flags *verifying) (name string, 
 		return "", nil, fmt.Errorf("--copy-in: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	c := &climb{v: newVerification(""), b: t.bench(t.dsn), sets: m.Sets(), to: flags.to, dir: dir, failed: map[string][]string{}}
+	c := &roundTrips{v: newVerification(""), b: t.sandbox(t.dsn), sets: m.Sets(), to: flags.to, dir: dir, failed: map[string][]string{}}
 	if c.b, err = c.anew(ctx, 0, 0); err != nil {
 		return "", nil, err
 	}
 	for i := range c.sets {
-		if err := c.climb(ctx, i); err != nil {
+		if err := c.trySet(ctx, i); err != nil {
 			return "", nil, cmp.Or(context.Cause(ctx), err)
 		}
 		if c.failed["up"] != nil {
@@ -57,13 +57,13 @@ func (t *tool) verifyEmpty(ctx context.Context, flags *verifying) (name string, 
 
 // anew makes a database that has the sets before one, and that one up to a
 // version.
-func (c *climb) anew(ctx context.Context, set int, version int64) (*bench, error) {
+func (c *roundTrips) anew(ctx context.Context, set int, version int64) (*sandbox, error) {
 	c.made++
 	return c.b.made(ctx, filepath.Join(c.dir, fmt.Sprint(c.made)), c.sets[:set], c.sets[set], version)
 }
 
-// climb tries one set. It stops at the first migration that cannot be applied.
-func (c *climb) climb(ctx context.Context, i int) error {
+// trySet tries one set. It stops at the first migration that cannot be applied.
+func (c *roundTrips) trySet(ctx context.Context, i int) error {
 	set, below := c.sets[i], int64(0)
 	before, err := c.text(ctx)
 	if err != nil {
@@ -112,12 +112,12 @@ func (c *climb) climb(ctx context.Context, i int) error {
 
 // mayGoBack reports whether there may be a way back. A program may have functions,
 // also behind files: one has to ask.
-func (c *climb) mayGoBack(m migratingsqlite.Migration) bool {
+func (c *roundTrips) mayGoBack(m migratingsqlite.Migration) bool {
 	return m.DownFile() != "" || c.b.tool.embedded
 }
 
 // backAndForth undoes a migration and applies it again.
-func (c *climb) backAndForth(ctx context.Context, i int, m migratingsqlite.Migration, below int64, before, after string, rowsChanged bool) error {
+func (c *roundTrips) backAndForth(ctx context.Context, i int, m migratingsqlite.Migration, below int64, before, after string, rowsChanged bool) error {
 	set := c.sets[i]
 	fail := func(check string, reasons ...string) error {
 		for _, r := range reasons {
@@ -189,19 +189,19 @@ func (c *climb) backAndForth(ctx context.Context, i int, m migratingsqlite.Migra
 
 // text is the structure as SQLite keeps it: where it is the same, so is the
 // structure.
-func (c *climb) text(ctx context.Context) (string, error) {
+func (c *roundTrips) text(ctx context.Context) (string, error) {
 	db, err := c.b.open()
 	if err != nil {
 		return "", err
 	}
 	defer db.Close()
-	text, err := master(ctx, db)
+	text, err := schemaText(ctx, db)
 	return text, c.b.clean(err)
 }
 
 // differs says how the structure is not what a set makes of an empty database
 // up to a version, of which the text is known.
-func (c *climb) differs(ctx context.Context, set int, version int64, expected string) ([]string, error) {
+func (c *roundTrips) differs(ctx context.Context, set int, version int64, expected string) ([]string, error) {
 	if text, err := c.text(ctx); err != nil || text == expected {
 		return nil, err
 	}
@@ -222,7 +222,7 @@ func (c *climb) differs(ctx context.Context, set int, version int64, expected st
 }
 
 // rows counts the rows, if any were changed.
-func (c *climb) rows(ctx context.Context, changed bool) (map[string]int64, error) {
+func (c *roundTrips) rows(ctx context.Context, changed bool) (map[string]int64, error) {
 	if !changed {
 		return nil, nil
 	}
@@ -235,7 +235,7 @@ func (c *climb) rows(ctx context.Context, changed bool) (map[string]int64, error
 }
 
 // conclude makes checks of what was found out.
-func (c *climb) conclude(ctx context.Context) error {
+func (c *roundTrips) conclude(ctx context.Context) error {
 	c.v.UpMS = c.took.Milliseconds()
 	text := fmt.Sprintf("%s in %s", count(c.tried, "migration"), took(c.took))
 	c.v.add("up", text, text+", then one fails", c.failed["up"]...)

@@ -15,29 +15,29 @@ import (
 	"github.com/migratingsqlite/migratingsqlite/internal/schema"
 )
 
-// A bench is a database on which migrations are tried.
-type bench struct {
+// A sandbox is a database, apart from all others, on which migrations are tried.
+type sandbox struct {
 	tool      *tool
 	dsn, path string
 }
 
-// scratch is a bench of SQLite, for files that need not outlive a crash.
-func scratch(path string) *bench { return (&tool{}).bench("").at(path) }
+// scratch is a sandbox of SQLite, for files that need not outlive a crash.
+func scratch(path string) *sandbox { return (&tool{}).sandbox("").at(path) }
 
-// bench is one for files of the engine that a DSN is for. The first is made by
-// [bench.at].
-func (t *tool) bench(dsn string) *bench {
+// sandbox is one for files of the engine that a DSN is for. The first is made by
+// [sandbox.at].
+func (t *tool) sandbox(dsn string) *sandbox {
 	if otherEngine(dsn) {
-		return &bench{tool: t, dsn: "libsql:"}
+		return &sandbox{tool: t, dsn: "libsql:"}
 	}
-	return &bench{tool: t, dsn: "?_pragma=synchronous(0)"}
+	return &sandbox{tool: t, dsn: "?_pragma=synchronous(0)"}
 }
 
 // at is another file to try the same on.
-func (b *bench) at(path string) *bench { return &bench{b.tool, elsewhere(b.dsn, path), path} }
+func (b *sandbox) at(path string) *sandbox { return &sandbox{b.tool, elsewhere(b.dsn, path), path} }
 
-// migrator opens the bench for some sets, up to a version; 0 is the newest.
-func (b *bench) migrator(to int64, sets ...*migratingsqlite.Set) (*migratingsqlite.Migrator, error) {
+// migrator opens the sandbox for some sets, up to a version; 0 is the newest.
+func (b *sandbox) migrator(to int64, sets ...*migratingsqlite.Set) (*migratingsqlite.Migrator, error) {
 	opts := []migratingsqlite.Option{migratingsqlite.WithMode("on"), migratingsqlite.WithSet(sets...), migratingsqlite.WithTrace("off"),
 		migratingsqlite.WithBackup("")}
 	if to > 0 {
@@ -47,8 +47,8 @@ func (b *bench) migrator(to int64, sets ...*migratingsqlite.Set) (*migratingsqli
 	return m, b.clean(err)
 }
 
-// up upgrades the bench and says how long that took.
-func (b *bench) up(ctx context.Context, to int64, sets ...*migratingsqlite.Set) (*migratingsqlite.Result, time.Duration, error) {
+// up upgrades the sandbox and says how long that took.
+func (b *sandbox) up(ctx context.Context, to int64, sets ...*migratingsqlite.Set) (*migratingsqlite.Result, time.Duration, error) {
 	m, err := b.migrator(to, sets...)
 	if err != nil {
 		return nil, 0, err
@@ -61,7 +61,7 @@ func (b *bench) up(ctx context.Context, to int64, sets ...*migratingsqlite.Set) 
 
 // made makes another file of the same: with the earlier sets, and the set up to a
 // version, where 0 is nothing of it.
-func (b *bench) made(ctx context.Context, path string, earlier []*migratingsqlite.Set, set *migratingsqlite.Set, version int64) (*bench, error) {
+func (b *sandbox) made(ctx context.Context, path string, earlier []*migratingsqlite.Set, set *migratingsqlite.Set, version int64) (*sandbox, error) {
 	b = b.at(path)
 	for _, s := range earlier {
 		if _, _, err := b.up(ctx, 0, s); err != nil {
@@ -76,7 +76,7 @@ func (b *bench) made(ctx context.Context, path string, earlier []*migratingsqlit
 }
 
 // downTo undoes what is above a version.
-func (b *bench) downTo(ctx context.Context, version int64, set *migratingsqlite.Set) (undone bool, err error) {
+func (b *sandbox) downTo(ctx context.Context, version int64, set *migratingsqlite.Set) (undone bool, err error) {
 	m, err := b.migrator(0, set)
 	if err != nil {
 		return false, err
@@ -89,8 +89,8 @@ func (b *bench) downTo(ctx context.Context, version int64, set *migratingsqlite.
 	return err == nil, b.clean(err)
 }
 
-// open opens the bench to look at it, through its own engine.
-func (b *bench) open() (*sql.DB, error) {
+// open opens the sandbox to look at it, through its own engine.
+func (b *sandbox) open() (*sql.DB, error) {
 	c, err := migratingsqlite.NewConnector(b.dsn, append(slices.Clone(b.tool.opts), migratingsqlite.WithMode("off"))...)
 	if err != nil {
 		return nil, b.clean(err)
@@ -99,7 +99,7 @@ func (b *bench) open() (*sql.DB, error) {
 }
 
 // ask returns the rows of a query.
-func (b *bench) ask(ctx context.Context, query string) (list [][]string, err error) {
+func (b *sandbox) ask(ctx context.Context, query string) (list [][]string, err error) {
 	db, err := b.open()
 	if err != nil {
 		return nil, err
@@ -117,7 +117,7 @@ func (b *bench) ask(ctx context.Context, query string) (list [][]string, err err
 }
 
 // integrity is what PRAGMA integrity_check finds, nothing if all is well.
-func (b *bench) integrity(ctx context.Context) (found []string) {
+func (b *sandbox) integrity(ctx context.Context) (found []string) {
 	rows, err := b.ask(ctx, "PRAGMA integrity_check(10)")
 	for _, r := range rows {
 		if r[0] != "ok" {
@@ -130,22 +130,22 @@ func (b *bench) integrity(ctx context.Context) (found []string) {
 	return found
 }
 
-// inside reads what there is in the bench, and its structure unless the texts are
-// those that were expected.
-func (b *bench) inside(ctx context.Context, expected string) (s *schema.Schema, text string, err error) {
+// structure reads the text of what there is, and, unless it is the expected one, the
+// structure, which takes longer.
+func (b *sandbox) structure(ctx context.Context, expected string) (s *schema.Schema, text string, err error) {
 	db, err := b.open()
 	if err != nil {
 		return nil, "", err
 	}
 	defer db.Close()
-	if text, err = master(ctx, db); err == nil && (text != expected || text == "") {
+	if text, err = schemaText(ctx, db); err == nil && (text != expected || text == "") {
 		s, err = schema.Of(ctx, db)
 	}
 	return s, text, err
 }
 
-// master returns the statements that SQLite keeps of all that there is.
-func master(ctx context.Context, db engine.Queryer) (string, error) {
+// schemaText returns the statements that SQLite keeps of all that there is.
+func schemaText(ctx context.Context, db engine.Queryer) (string, error) {
 	rows, err := engine.Rows(ctx, db, `SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite\_%' ESCAPE '\'
 		AND name NOT LIKE 'migratingsqlite\_%' ESCAPE '\' ORDER BY 1, 2`)
 	var b strings.Builder
@@ -156,7 +156,7 @@ func master(ctx context.Context, db engine.Queryer) (string, error) {
 }
 
 // size is that of the file and what belongs to it.
-func (b *bench) size() (n int64) {
+func (b *sandbox) size() (n int64) {
 	for _, suffix := range []string{"", "-wal", "-journal"} {
 		if info, err := os.Stat(b.path + suffix); err == nil {
 			n += info.Size()
@@ -166,7 +166,7 @@ func (b *bench) size() (n int64) {
 }
 
 // watch looks how large the file grows until it is stopped.
-func (b *bench) watch() (stop func() (peak int64)) {
+func (b *sandbox) watch() (stop func() (peak int64)) {
 	done, peak := make(chan struct{}), make(chan int64)
 	go func() {
 		largest := b.size()
@@ -186,14 +186,14 @@ func (b *bench) watch() (stop func() (peak int64)) {
 }
 
 // remove removes a temporary database.
-func (b *bench) remove() {
+func (b *sandbox) remove() {
 	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
 		os.Remove(b.path + suffix)
 	}
 }
 
 // clean makes an error one of the copy, which has a path that says nothing.
-func (b *bench) clean(err error) error {
+func (b *sandbox) clean(err error) error {
 	if err == nil {
 		return nil
 	}
@@ -201,17 +201,8 @@ func (b *bench) clean(err error) error {
 	for _, name := range []string{b.path, strings.TrimPrefix(fileDSN(b.path), "file:")} {
 		text = strings.ReplaceAll(strings.TrimPrefix(text, name+": "), name, "the copy")
 	}
-	return &cleaned{err, text}
+	return &reworded{err, text}
 }
-
-type cleaned struct {
-	err  error
-	text string
-}
-
-func (c *cleaned) Error() string { return c.text }
-
-func (c *cleaned) Unwrap() error { return c.err }
 
 // upTo upgrades a temporary database; 0 is the newest version.
 func upTo(ctx context.Context, path string, set *migratingsqlite.Set, version int64) error {
