@@ -199,6 +199,18 @@ func notADatabase(path string) bool {
 	return err == nil && info.IsDir()
 }
 
+// isDatabase reports whether a file begins as one.
+func isDatabase(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	magic := make([]byte, 16)
+	_, err = io.ReadFull(f, magic)
+	return err == nil && string(magic) == "SQLite format 3\x00"
+}
+
 // readList reads names, one a line. Empty lines and those that begin with # are
 // passed over.
 func readList(stdin io.Reader, path string) (list []string, err error) {
@@ -213,6 +225,9 @@ func readList(stdin io.Reader, path string) (list []string, err error) {
 	}
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {
+		if strings.Contains(lines.Text(), "\x00") { // a pattern without quotes
+			return nil, fmt.Errorf("%s is no list of names, one a line", path)
+		}
 		// Some editors put a mark before the first line.
 		if line := strings.TrimSpace(strings.TrimPrefix(lines.Text(), "\ufeff")); line != "" && !strings.HasPrefix(line, "#") {
 			list = append(list, line)
@@ -294,6 +309,9 @@ func (t *tool) many(cmd *cobra.Command, dsns []string, do work) error {
 		y.out = cmd.OutOrStdout()
 	}
 	if t.fleet.report != "" {
+		if isDatabase(t.fleet.report) { // a pattern without quotes
+			return usageError(cmd, "--report %s: that is a database, which it would write over", t.fleet.report)
+		}
 		f, err := os.OpenFile(t.fleet.report, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 		if err != nil {
 			return fmt.Errorf("--report: %w", err)
