@@ -177,7 +177,10 @@ var saidTwice = map[string]string{"to": "_migrate_to", "layout": "_migrate_layou
 // contradiction refuses a flag where the DSN says something else.
 func contradiction(cmd *cobra.Command, dsn string) error {
 	for _, p := range parameters(dsn) {
-		key, value, _ := strings.Cut(p, "=")
+		key, value, isParameter := strings.Cut(p, "=")
+		if !isParameter && p != "" && !otherEngine(dsn) { // as a DSN it would be another file
+			return usageError(cmd, "%s: behind the ? is %q, which is no parameter (NAME=VALUE); a pattern has * and [a-z], and a file with a ? in its name is file:…%%3f…", dsn, p)
+		}
 		if key == "_migrate_baseline" && cmd.Name() == "baseline" && value != cmd.Flags().Arg(0) {
 			return usageError(cmd, "the version is %s, and the DSN says %s: say one of them", cmd.Flags().Arg(0), p)
 		}
@@ -203,6 +206,18 @@ func notADatabase(path string) bool {
 	return err == nil && info.IsDir()
 }
 
+// isDatabase reports whether a file begins as one.
+func isDatabase(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	magic := make([]byte, 16)
+	_, err = io.ReadFull(f, magic)
+	return err == nil && string(magic) == "SQLite format 3\x00"
+}
+
 // readList reads names, one a line. Empty lines and those that begin with # are
 // passed over.
 func readList(stdin io.Reader, path string) (list []string, err error) {
@@ -217,6 +232,9 @@ func readList(stdin io.Reader, path string) (list []string, err error) {
 	}
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {
+		if strings.Contains(lines.Text(), "\x00") { // a pattern without quotes
+			return nil, fmt.Errorf("%s is no list of names, one a line", path)
+		}
 		// Some editors put a mark before the first line.
 		if line := strings.TrimSpace(strings.TrimPrefix(lines.Text(), "\ufeff")); line != "" && !strings.HasPrefix(line, "#") {
 			list = append(list, line)
@@ -298,6 +316,9 @@ func (t *tool) many(cmd *cobra.Command, dsns []string, do work) error {
 		y.out = cmd.OutOrStdout()
 	}
 	if t.fleet.report != "" {
+		if isDatabase(t.fleet.report) { // a pattern without quotes
+			return usageError(cmd, "--report %s: that is a database, which it would write over", t.fleet.report)
+		}
 		f, err := os.OpenFile(t.fleet.report, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 		if err != nil {
 			return fmt.Errorf("--report: %w", err)

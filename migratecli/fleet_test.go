@@ -295,6 +295,27 @@ func TestListsOfOtherSystems(t *testing.T) {
 	wantVersions(t, paths, map[string]int{"notes,notes_tag,prefs": 2, "notes": 1})
 }
 
+// A shell that expands the pattern makes the first database a flag's file.
+func TestPatternsWithoutQuotes(t *testing.T) {
+	migrations, paths := tenants(t, 3)
+	before, err := os.ReadFile(paths[0])
+	must(t, err)
+	t.Chdir(t.TempDir())
+	for flag, words := range map[string]string{"--report": "that is a database", "--from-file": "is no list of names"} {
+		_, errs, code := try(t, t.Context(), append([]string{"up", "--dir", migrations, flag}, paths...)...)
+		if code == 0 || !strings.Contains(errs, words) {
+			t.Errorf("%s: exit code %d: %s", flag, code, errs)
+		}
+	}
+	if now, err := os.ReadFile(paths[0]); err != nil || !bytes.Equal(before, now) {
+		t.Errorf("the first database has %d bytes, and had %d: %v", len(now), len(before), err)
+	}
+	if files, err := os.ReadDir("."); err != nil || len(files) > 0 {
+		t.Errorf("it has made %v: %v", files, err)
+	}
+	wantVersions(t, paths, map[string]int{"notes": 3})
+}
+
 // Who interrupts it learns what is left, and a second run does that.
 func TestInterruptedFleet(t *testing.T) {
 	migrations, paths := tenants(t, 300)

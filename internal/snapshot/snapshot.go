@@ -478,6 +478,9 @@ func Prune(folder, database string, keep int) (removed []string, err error) {
 // Check reads a snapshot and finds out whether it is what was written, by the sum
 // in its name. A file of another name is checked by SQLite's integrity_check.
 func Check(ctx context.Context, path string) error {
+	if info, err := os.Stat(path); err == nil && info.Mode()&fs.ModeNamedPipe != 0 {
+		return fmt.Errorf("%s is a pipe, and must be a file", path) // to open it would wait for a writer
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return err
