@@ -843,7 +843,7 @@ func violations(t *testing.T, db *sql.DB) []string {
 
 func TestRandomChanges(t *testing.T) {
 	n := rounds(t, 150)
-	seed := rand.Uint64()
+	seed := seed()
 	taken := 0
 	for i := range n {
 		ok := t.Run(fmt.Sprintf("%d,%d", seed, i), func(t *testing.T) {

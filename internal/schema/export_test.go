@@ -30,4 +30,7 @@ func Draw(t *testing.T, r *rand.Rand) (*Drawn, bool) {
 }
 
 // Rounds is how often a random test tries.
-var Rounds = rounds
+var (
+	Rounds = rounds
+	Seed   = seed
+)
